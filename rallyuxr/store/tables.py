@@ -1,6 +1,7 @@
 """The one specification of every table: read by `infra`, the repositories and the tests."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with string keys, billed per request, encrypted, with point-in-time recovery.
+    """A table with a string partition key, billed per request, encrypted, with point-in-time recovery.
 
     `stream` turns on a change stream with new and old images; `ttl_attribute` names the attribute of
     epoch seconds after which an item may disappear.
@@ -24,6 +25,7 @@ class Table:
     name: str
     partition_key: str
     sort_key: str | None = None
+    sort_key_type: Literal["S", "N"] = "S"
     indexes: tuple[Index, ...] = field(default=())
     stream: bool = False
     ttl_attribute: str | None = None
@@ -39,7 +41,7 @@ EXPERIMENT_RESULTS = Table(
 )
 EXPERIMENT_ANALYSIS = Table("experimentAnalysis", "experimentId", "analysisId")
 METRIC_VALUES = Table("metricValues", "metricId")
-METRIC_VALUE_HISTORY = Table("metricValueHistory", "metricId", "version")
+METRIC_VALUE_HISTORY = Table("metricValueHistory", "metricId", "version", sort_key_type="N")
 METRIC_USAGE = Table("metricUsage", "metricId", "experimentKey")
 ORDERS = Table("orders", "merchantDay", "orderKey", stream=True)
 ORDER_INDEX = Table("orderIndex", "merchantId", "entry")
