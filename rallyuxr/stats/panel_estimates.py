@@ -1,0 +1,263 @@
+"""From the arms' moments to one estimate: Welch, CUPED and balanced two-way fixed effects.
+
+Notation: arm a has n_a units with change D_i = post mean - pre mean; D̄_a is their mean and
+V_a = s²_a / n_a its variance. The effect is D̄_T - D̄_C; the counterfactual mean of the treated arm is
+its own mean before plus the control arm's change.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from rallyuxr.errors import InvalidInput
+from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, RelativeEffect
+from rallyuxr.stats import student
+from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
+from rallyuxr.stats.panel_data import Floats
+from rallyuxr.stats.relative import JointVariance, relative_effect
+
+SMALL_SAMPLE = ("cr1_nested", "cr1_full", "cr1", "cr0")
+"""Small-sample conventions of cluster-robust variances; `small_sample_factor` defines each."""
+
+_ROUNDING = 1e-13
+"""A standard error below this share of the outcome's level is rounding noise, not evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An effect beside the counterfactual mean it is judged against, with their joint variance."""
+
+    estimate: float
+    counterfactual: float
+    variance: JointVariance
+    dof: float
+
+
+def welch(moments: PanelMoments) -> Effect:
+    """Difference of the arms' mean changes; V = V_T + V_C with Satterthwaite's degrees of freedom.
+
+    References
+    ----------
+    Welch (1947), Biometrika 34:28-35.
+    """
+    treatment, control = moments.treatment, moments.control
+    variance = JointVariance(
+        effect=float(treatment.cov[0, 0] + control.cov[0, 0]),
+        counterfactual=float(treatment.cov[1, 1] + control.cov[0, 0]),
+        covariance=float(treatment.cov[0, 1] - control.cov[0, 0]),
+    )
+    return Effect(
+        estimate=float(treatment.mean[0] - control.mean[0]),
+        counterfactual=_counterfactual(moments),
+        variance=variance,
+        dof=satterthwaite((float(treatment.cov[0, 0]), treatment.dof), (float(control.cov[0, 0]), control.dof)),
+    )
+
+
+def cuped(moments: PanelMoments) -> Effect:
+    """Adjust the mean after the start for pre-period means, with one slope for both arms.
+
+    The slope θ of post on (pre, covariates) is pooled within arms, which is the coefficient of
+    least squares on an arm dummy and these covariates; the adjusted outcome post - θ'x is then
+    compared between arms as by Welch. Valid where arms were assigned at random.
+
+    References
+    ----------
+    Deng, Xu, Kohavi and Walker (2013), WSDM; Lin (2013), Annals of Applied Statistics 7:295-318.
+    """
+    arms = (moments.treatment, moments.control)
+    within = sum((arm.cov * arm.n_units * arm.dof for arm in arms), start=np.zeros_like(arms[0].cov))
+    used = np.arange(1 if moments.has_baseline else 2, len(within))
+    slope, _, rank, _ = np.linalg.lstsq(within[np.ix_(used, used)], within[used, 0], rcond=1e-12)
+    if not used.size or rank == 0:
+        raise InvalidInput("CUPED needs a pre-period or covariates that vary between units; got none")
+    contrast = np.zeros(len(within))
+    contrast[0], contrast[used] = 1.0, -slope
+    v_treatment, v_control = (float(contrast @ arm.cov @ contrast) for arm in arms)
+    treatment, control = arms
+    counterfactual_control = contrast.copy()
+    counterfactual_treatment = np.eye(len(within))[1] - np.where(np.arange(len(within)) == 0, 0.0, contrast)
+    if not moments.has_baseline:
+        counterfactual_treatment[1] = 0.0
+    variance = JointVariance(
+        effect=v_treatment + v_control,
+        counterfactual=float(counterfactual_treatment @ treatment.cov @ counterfactual_treatment) + v_control,
+        covariance=float(contrast @ treatment.cov @ counterfactual_treatment) - v_control,
+    )
+    return Effect(
+        estimate=float(contrast @ (treatment.mean - control.mean)),
+        counterfactual=float(counterfactual_treatment @ treatment.mean + counterfactual_control @ control.mean)
+        + moments.shift,
+        variance=variance,
+        dof=satterthwaite((v_treatment, treatment.dof), (v_control, control.dof)),
+    )
+
+
+def balanced_two_way(moments: PanelMoments, small_sample: str) -> Effect:
+    """Two-way fixed effects clustered by unit on a balanced panel, where it has a closed form.
+
+    Least squares then gives D̄_T - D̄_C, and its cluster-robust variance is
+    c·Σ_a Σ_i (D_i - D̄_a)² / n_a² with the factor c of `small_sample_factor`.
+    """
+    factor = small_sample_factor(
+        small_sample,
+        n_obs=moments.n_obs,
+        n_clusters=moments.n_clusters,
+        n_slopes=1,
+        n_nested=moments.n_units,
+        n_crossed=moments.n_periods,
+    )
+    plain = welch(moments)
+    v_treatment, v_control = (_uncorrected(arm) * factor for arm in (moments.treatment, moments.control))
+    variance = JointVariance(
+        effect=float(v_treatment[0, 0] + v_control[0, 0]),
+        counterfactual=float(v_treatment[1, 1] + v_control[0, 0]),
+        covariance=float(v_treatment[0, 1] - v_control[0, 0]),
+    )
+    return Effect(plain.estimate, plain.counterfactual, variance, float(moments.n_clusters - 1))
+
+
+def small_sample_factor(
+    convention: str, *, n_obs: int, n_clusters: int, n_slopes: int, n_nested: int, n_crossed: int
+) -> float:
+    """What a cluster-robust variance is multiplied by, under a named convention.
+
+    With G clusters, N observations and K counted coefficients:
+
+    ==============  ==============================================================================
+    ``cr0``         1
+    ``cr1``         G/(G-1)
+    ``cr1_nested``  G/(G-1)·(N-1)/(N-K), K = slopes + periods: unit effects, nested in clusters, are
+                    not counted (Stata's xtreg, fixest, pyfixest, fereg)
+    ``cr1_full``    G/(G-1)·(N-1)/(N-K), K = slopes + units + periods - 1: every effect is counted
+                    (dummies in statsmodels or Stata's regress)
+    ==============  ==============================================================================
+
+    Examples
+    --------
+    >>> round(small_sample_factor("cr1", n_obs=60, n_clusters=10, n_slopes=1, n_nested=10, n_crossed=6), 4)
+    1.1111
+    """
+    if convention not in SMALL_SAMPLE:
+        raise InvalidInput(f"small_sample is {convention!r}; choose one of {', '.join(SMALL_SAMPLE)}")
+    if convention == "cr0":
+        return 1.0
+    clusters = n_clusters / (n_clusters - 1) if n_clusters > 1 else 0.0
+    if convention == "cr1":
+        return clusters
+    counted = n_slopes + n_crossed + (n_nested - 1 if convention == "cr1_full" else 0)
+    if n_obs <= counted:
+        raise InvalidInput(
+            f"{n_obs} rows cannot bear {counted} coefficients under {convention!r}; use 'cr1' or more periods"
+        )
+    return clusters * (n_obs - 1) / (n_obs - counted)
+
+
+def satterthwaite(*parts: tuple[float, float]) -> float:
+    """Degrees of freedom of a sum of independent variance estimates, each (variance, dof); 0 where there are none.
+
+    References
+    ----------
+    Satterthwaite (1946), Biometrics Bulletin 2:110-114.
+    """
+    total = sum(variance for variance, _ in parts)
+    if not total > 0 or min(dof for _, dof in parts) < 1:
+        return 0.0
+    # shares of the total, so that no variance underflows when squared
+    return 1.0 / sum((variance / total) ** 2 / dof for variance, dof in parts)
+
+
+def report(
+    effect: Effect,
+    moments: PanelMoments,
+    *,
+    method: str,
+    confidence_level: float,
+    cautions: tuple[Caution, ...] = (),
+) -> DidEstimate:
+    """Estimate, error, interval and p-value from one computation, absent with a reason where they cannot be."""
+    reason = _why_no_inference(effect, moments)
+    found: dict[str, float] = {}
+    if reason is None:
+        std_error = math.sqrt(effect.variance.effect)
+        lower, upper = student.interval(effect.estimate, std_error, effect.dof, confidence_level)
+        found = {
+            "std_error": std_error,
+            "dof": effect.dof,
+            "statistic": effect.estimate / std_error,
+            "pvalue": student.two_sided_pvalue(effect.estimate / std_error, effect.dof),
+            "ci_lower": lower,
+            "ci_upper": upper,
+        }
+    return DidEstimate(
+        estimate=effect.estimate,
+        confidence_level=confidence_level,
+        relative=relative_effect(
+            effect.estimate,
+            effect.counterfactual,
+            effect.variance if reason is None else JointVariance(0.0, 0.0, 0.0),
+            dof=effect.dof,
+            confidence_level=confidence_level,
+        ),
+        reason=reason,
+        **found,
+        **describe(moments, method, cautions),  # type: ignore[arg-type]
+    )
+
+
+def describe(moments: PanelMoments, method: str, cautions: tuple[Caution, ...] = ()) -> dict[str, object]:
+    """The fields of an estimate that say what it rests on."""
+    return {
+        "method": method,
+        "estimator": "difference_in_differences" if moments.has_baseline else "difference_in_means",
+        "n_obs": moments.n_obs,
+        "n_units": moments.n_units,
+        "n_clusters": moments.n_clusters,
+        "cell_means": cell_means(moments),
+        "warnings": cautions,
+    }
+
+
+def cell_means(moments: PanelMoments) -> CellMeans:
+    """The four window means in the outcome's unit."""
+    windows: dict[str, float] = {}
+    for name, arm in (("treatment", moments.treatment), ("control", moments.control)):
+        pre = float(arm.mean[1]) + moments.shift
+        windows[f"{name}_post"] = pre + float(arm.mean[0])
+        if moments.has_baseline:
+            windows[f"{name}_pre"] = pre
+    return CellMeans(**windows)
+
+
+def point_only(effect: Effect, confidence_level: float) -> RelativeEffect:
+    """The relative effect without an interval."""
+    return relative_effect(
+        effect.estimate,
+        effect.counterfactual,
+        JointVariance(0.0, 0.0, 0.0),
+        dof=0.0,
+        confidence_level=confidence_level,
+    )
+
+
+def _counterfactual(moments: PanelMoments) -> float:
+    return float(moments.treatment.mean[1] + moments.control.mean[0]) + moments.shift
+
+
+def _uncorrected(arm: ArmMoments) -> Floats:
+    """Σ_i (z_i - z̄)(z_i - z̄)' / n², the arm's part of CR0."""
+    return arm.cov * (arm.dof / arm.n_units)
+
+
+def _why_no_inference(effect: Effect, moments: PanelMoments) -> str | None:
+    arms = (moments.treatment, moments.control)
+    if moments.n_clusters <= 2 or effect.dof < 1:
+        return (
+            f"{arms[0].n_units} treated and {arms[1].n_units} control units: an arm of one unit has no spread "
+            "to judge by; use more units, or method='placebo' where the other arm has several"
+        )
+    level = max(abs(moments.shift), *(float(np.abs(arm.mean[:2]).max()) for arm in arms))
+    if not effect.variance.effect > (_ROUNDING * level) ** 2:
+        return "the units of each arm all changed by the same amount, so there is no spread to judge by"
+    return None
