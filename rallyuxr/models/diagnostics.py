@@ -1,0 +1,116 @@
+"""Diagnostics: numbers with intervals, not green ticks. Each says in `reason` why it is absent."""
+
+from pydantic import Field
+
+from rallyuxr.models.base import Record, Timestamp
+
+
+class EventStudy(Record):
+    """The treatment − control difference by day, relative to the reference period's mean difference.
+
+    The columns share one length, the number of days. The band is simultaneous at `confidence_level`:
+    it covers all days at once, `critical_value` standard errors wide.
+    """
+
+    days: tuple[Timestamp, ...] = ()
+    estimate: tuple[float | None, ...] = ()
+    std_error: tuple[float | None, ...] = ()
+    band_lower: tuple[float | None, ...] = ()
+    band_upper: tuple[float | None, ...] = ()
+    reference: str = ""
+    critical_value: float | None = None
+    confidence_level: float = 0.95
+    reason: str | None = None
+
+
+class Slope(Record):
+    """A linear trend per day with its interval.
+
+    `minimum_detectable` is the steepest slope this test would miss half of the time (50 % power);
+    for a pre-trend, `implied_bias` is what that slope would add to the effect at the middle of the post window.
+    """
+
+    estimate: float | None = None
+    std_error: float | None = None
+    dof: float | None = None
+    pvalue: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    minimum_detectable: float | None = None
+    implied_bias: float | None = None
+    reason: str | None = None
+
+
+class Placebo(Record):
+    """The same analysis with a start date inside the baseline, where there was no effect to find."""
+
+    date: Timestamp | None = None
+    estimate: float | None = None
+    std_error: float | None = None
+    pvalue: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    reason: str | None = None
+
+
+class Autocorrelation(Record):
+    """How much hours remember: correlation at one hour and one day, and what it does to the interval.
+
+    `width_ratio` is the honest interval's width over that of independent hours.
+    """
+
+    lag_one: float | None = None
+    lag_day: float | None = None
+    width_ratio: float | None = None
+    reason: str | None = None
+
+
+class SampleRatio(Record):
+    """Whether the arms received the participants they should have; alarm below p = 0.001.
+
+    `pvalue` is always valid: it may be read after every hour.
+    """
+
+    treatment: float = 0
+    control: float = 0
+    expected_treatment_share: float = 0.5
+    observed_treatment_share: float | None = None
+    pvalue: float | None = None
+    sequential_pvalue: float | None = None
+    mismatch: bool | None = None
+    reason: str | None = None
+
+
+class Coverage(Record):
+    """Which hours are there, and whether the windows hold whole weeks."""
+
+    expected_pre: int = Field(default=0, ge=0)
+    expected_post: int = Field(default=0, ge=0)
+    missing_pre: int = Field(default=0, ge=0)
+    missing_post: int = Field(default=0, ge=0)
+    missing: tuple[Timestamp, ...] = ()
+    whole_weeks: bool = True
+    weekday_imbalance: float | None = Field(
+        default=None, description="estimated bias of the effect from unequal weekdays, in stored values"
+    )
+
+
+class DayInfluence(Record):
+    """How far the effect moves when one day is left out; the most influential days first."""
+
+    days: tuple[Timestamp, ...] = ()
+    estimate_without: tuple[float, ...] = ()
+    change: tuple[float, ...] = ()
+    reason: str | None = None
+
+
+class Diagnostics(Record):
+    """Everything a careful analyst would check about one metric."""
+
+    pre_trend: Slope = Slope()
+    novelty_trend: Slope = Slope()
+    placebo: Placebo = Placebo()
+    autocorrelation: Autocorrelation = Autocorrelation()
+    sample_ratio: SampleRatio = SampleRatio()
+    coverage: Coverage = Coverage()
+    influence: DayInfluence = DayInfluence()
