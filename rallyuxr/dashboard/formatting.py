@@ -1,0 +1,194 @@
+"""Numbers, money and times as a person reads them, aloud too. Nothing here touches Streamlit."""
+
+from datetime import datetime, tzinfo
+from decimal import ROUND_HALF_EVEN, Decimal
+from math import floor, log10
+from typing import Final
+
+from rallyuxr.models import Interval
+
+MINUS: Final = "\u2212"
+ABSENT: Final = "—"
+SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+MINOR_DIGITS: Final[dict[str, int]] = dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3) | dict.fromkeys(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
+)
+_SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k"))
+
+
+def money(amount: float | Decimal | None, currency: str = "USD", *, signed: bool = False) -> str:
+    """An amount in its currency, to its minor unit below a thousand and to the whole above.
+
+    >>> money(1234567.8), money(-45.2), money(1234.4, "JPY"), money(0.1234, "BHD"), money(12, "EUR", signed=True)
+    ('$1,234,568', '−$45.20', '¥1,234', 'BHD\\xa00.123', '+€12.00')
+    """
+    if amount is None:
+        return ABSENT
+    minor = MINOR_DIGITS.get(currency, 2)
+    return _sign(amount, signed) + _mark(currency) + f"{abs(amount):,.{minor if abs(amount) < 1000 else 0}f}"
+
+
+def short_money(amount: float | None, currency: str = "USD", *, signed: bool = False) -> str:
+    """An amount in three digits, for axes and headlines.
+
+    >>> short_money(1234567), short_money(-23456.0), short_money(812.5)
+    ('$1.23M', '−$23.5k', '$812.50')
+    """
+    if amount is None:
+        return ABSENT
+    for size, suffix in _SUFFIXES:
+        if abs(amount) >= size:
+            unit = size if suffix != "k" else 1e3
+            return _sign(amount, signed) + _mark(currency) + f"{_digits(abs(amount) / unit)}{suffix}"
+    return money(amount, currency, signed=signed)
+
+
+def price(amount: Decimal, currency: str = "USD") -> str:
+    """A price with every digit it has, and at least the currency's own.
+
+    >>> price(Decimal("0.0125")), price(Decimal("1500")), price(Decimal("3"), "JPY")
+    ('$0.0125', '$1,500.00', '¥3')
+    """
+    exponent = amount.normalize().as_tuple().exponent
+    digits = max(MINOR_DIGITS.get(currency, 2), -exponent if isinstance(exponent, int) else 0)
+    exact = abs(amount).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
+    return _sign(amount, False) + _mark(currency) + f"{exact:,f}"
+
+
+def money_interval(interval: Interval | None, currency: str = "USD") -> str:
+    """Both bounds, in words a screen reader reads well.
+
+    >>> money_interval(Interval(lower=-120, upper=4500))
+    '−$120.00 to $4,500'
+    """
+    if interval is None:
+        return ABSENT
+    return f"{money(interval.lower, currency)} to {money(interval.upper, currency)}"
+
+
+def change(value: float | None, unit: str) -> str:
+    """An effect, already in its metric's unit; a difference of percentages is in percentage points.
+
+    >>> change(0.6, "%"), change(-0.25, "$"), change(3.14159, "seconds"), change(None, "%")
+    ('+0.6 percentage points', '−$0.25', '+3.14 seconds', '—')
+    """
+    if value is None:
+        return ABSENT
+    return _in_unit(value, "percentage points" if unit == "%" else unit, signed=True)
+
+
+def level(value: float | None, unit: str) -> str:
+    """A mean, already in its metric's unit.
+
+    >>> level(12.345, "%"), level(45.1, "$"), level(1830.0, "seconds")
+    ('12.3%', '$45.10', '1,830 seconds')
+    """
+    if value is None:
+        return ABSENT
+    return f"{_digits(value)}%" if unit == "%" else _in_unit(value, unit, signed=False)
+
+
+def change_interval(lower: float | None, upper: float | None, unit: str) -> str:
+    """Both bounds of an effect in its metric's unit, the unit named once.
+
+    >>> change_interval(0.1, 1.1, "%"), change_interval(-0.25, 1, "$")
+    ('+0.1 to +1.1 percentage points', '−$0.25 to +$1.00')
+    """
+    if lower is None or upper is None:
+        return ABSENT
+    if unit in SYMBOLS.values():
+        return f"{change(lower, unit)} to {change(upper, unit)}"
+    return f"{_sign(lower, True)}{_digits(abs(lower))} to {change(upper, unit)}"
+
+
+def relative(fraction: float | None) -> str:
+    """A fraction of the counterfactual mean, in percent.
+
+    >>> relative(0.1024), relative(-0.5)
+    ('+10.2%', '−50%')
+    """
+    return ABSENT if fraction is None else f"{_sign(fraction, True)}{_digits(100 * abs(fraction))}%"
+
+
+def pvalue(p: float | None) -> str:
+    """A p-value that never reads as zero.
+
+    >>> pvalue(0.01234), pvalue(1e-9), pvalue(0.5)
+    ('0.012', 'below 0.0001', '0.50')
+    """
+    if p is None:
+        return ABSENT
+    if p < 1e-4:
+        return "below 0.0001"
+    return f"{p:.4f}" if p < 1e-3 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def number(value: float | None) -> str:
+    """A count, or a quantity in three digits.
+
+    >>> number(12000.0), number(0.01234), number(None)
+    ('12,000', '0.0123', '—')
+    """
+    return ABSENT if value is None else _sign(value, False) + _digits(abs(value))
+
+
+def moment(at: datetime, zone: tzinfo) -> str:
+    """A time of day in the reader's zone, which is named.
+
+    >>> from datetime import UTC; moment(datetime(2025, 1, 15, 14, 5, tzinfo=UTC), UTC)
+    '15 Jan 2025, 14:05 UTC'
+    """
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
+
+
+def day(at: datetime, zone: tzinfo) -> str:
+    """A calendar day in a zone.
+
+    >>> from datetime import UTC; day(datetime(2025, 1, 5, tzinfo=UTC), UTC)
+    '5 Jan 2025'
+    """
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y}"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is: a dollar sign is money, not mathematics.
+
+    >>> plain("worth $5 to $7 [sic]")
+    'worth \\\\$5 to \\\\$7 \\\\[sic\\\\]'
+    """
+    return "".join(f"\\{letter}" if letter in r"\`*_[]<>$#~:|" else letter for letter in text)
+
+
+def words(name: str) -> str:
+    """An identifier as words, capital first.
+
+    >>> words("no_detectable_effect")
+    'No detectable effect'
+    """
+    return name.replace("_", " ").capitalize()
+
+
+def _sign(value: float | Decimal, signed: bool) -> str:
+    return MINUS if value < 0 else "+" if signed and value > 0 else ""
+
+
+def _mark(currency: str) -> str:
+    return SYMBOLS.get(currency, f"{currency}\u00a0")
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, all whole ones, no trailing zeros after the point."""
+    if value == 0:
+        return "0"
+    decimals = min(max(0, 2 - floor(log10(abs(value)))), 12)
+    text = f"{value:,.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
+
+
+def _in_unit(value: float, unit: str, *, signed: bool) -> str:
+    mark = _sign(value, signed)
+    if unit in SYMBOLS.values():
+        return f"{mark}{unit}" + (f"{abs(value):.2f}" if 0.1 <= abs(value) < 1000 else _digits(abs(value)))
+    return f"{mark}{_digits(abs(value))} {unit}"

@@ -1,0 +1,95 @@
+"""Small parts that every page is made of."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from rallyuxr.dashboard.formatting import plain
+from rallyuxr.errors import Conflict, Forbidden, InvalidInput, NotConfigured, NotFound, RallyError, Unavailable
+from rallyuxr.models import Caution
+
+WAYS_ON: tuple[tuple[type[RallyError], str], ...] = (
+    (Unavailable, "Nothing was lost. Wait a moment, then try again."),
+    (Conflict, "Reload to see the newest state, then decide again."),
+    (Forbidden, "Ask an administrator, or sign in with another account."),
+    (NotFound, "Check the address, or start from the overview."),
+    (NotConfigured, "See the README, section Start."),
+    (InvalidInput, "Correct it and try again."),
+)
+
+
+def failure(error: RallyError) -> None:
+    """A failure as a sentence and a way on."""
+    way_on = next((words for kind, words in WAYS_ON if isinstance(error, kind)), "Try again.")
+    st.error(f"{plain(error.message)}\n\n{way_on}", icon=":material/error:")
+    st.button("Try again", icon=":material/refresh:", key=f"retry {type(error).__name__} {error.message}")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Show a failure inside the block as a sentence; whatever else goes wrong is a bug and stays one."""
+    try:
+        yield
+    except RallyError as error:
+        failure(error)
+
+
+def empty(title: str, text: str, *, icon: str = ":material/inbox:") -> None:
+    """What a list says when there is nothing in it, and what to do about it."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(f"#### {icon} {title}", text_alignment="center")
+        st.markdown(text, text_alignment="center")
+
+
+def simulated_badge() -> None:
+    """The label of everything that the simulator made."""
+    st.badge("SIMULATED", icon=":material/science:", color="violet", help="The simulator made this data.")
+
+
+def cautions(items: Iterable[Caution]) -> None:
+    """What the reader must know, each sentence once."""
+    for message in dict.fromkeys(item.message for item in items):
+        st.markdown(f":material/warning: {plain(message)}")
+
+
+def chart(figure: go.Figure, *, name: str, alt: str) -> None:
+    """A figure with its description for a screen reader and a camera that saves it as `name`."""
+    settings: dict[str, Any] = {
+        "displaylogo": False,
+        "responsive": True,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": image_format(), "filename": name, "scale": 2},
+    }
+    st.plotly_chart(figure, key=f"chart {name}", config=settings, alt=alt)
+
+
+def image_format() -> str:
+    """What a chart's camera saves: png, or svg once the reader has chosen it."""
+    return str(st.session_state.get("image format", "PNG")).lower()
+
+
+def download(label: str, make: Callable[[], bytes | str], *, file_name: str, mime: str) -> None:
+    """A file that is made when it is asked for, not before."""
+    st.download_button(
+        label,
+        data=make,
+        file_name=file_name,
+        mime=mime,
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"download {file_name}",
+        width="stretch",
+    )
+
+
+def today_stamp(name: str, today: date) -> str:
+    """A file's name with the day it was made.
+
+    >>> today_stamp("portfolio", date(2025, 1, 15))
+    'portfolio-2025-01-15'
+    """
+    return f"{name}-{today:%Y-%m-%d}"

@@ -1,0 +1,74 @@
+"""The workbench's frame: page configuration, sign-in, identity and navigation. Pages hold the rest."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+import rallyuxr.local
+from rallyuxr.dashboard import session, widgets
+from rallyuxr.settings import LOCAL_STAGE, Settings
+
+HERE = Path(__file__).parent
+PAGES = {
+    "Experiments": (
+        ("overview.py", "Overview", ":material/monitoring:"),
+        ("create.py", "New experiment", ":material/add_circle:"),
+        ("results.py", "Results", ":material/query_stats:"),
+    ),
+    "Money": (("metric_values.py", "Metric values", ":material/payments:"),),
+    "Merchants": (
+        ("merchants.py", "Merchants", ":material/storefront:"),
+        ("order_form.py", "Order form", ":material/shopping_cart:"),
+    ),
+    "System": (("operations.py", "Operations", ":material/health_metrics:"),),
+}
+
+
+@st.cache_resource(show_spinner="Starting the embedded cloud")
+def embedded_cloud() -> None:
+    """Start the embedded cloud, or use the one that runs, where the environment names no deployment."""
+    if not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("RALLYUXR_STAGE")):
+        rallyuxr.local.ensure_running()
+
+
+def navigation() -> st.Page:
+    """The pages that exist, by section."""
+    sections = {
+        section: [
+            st.Page(HERE / "pages" / file, title=title, icon=icon)
+            for file, title, icon in pages
+            if (HERE / "pages" / file).exists()
+        ]
+        for section, pages in PAGES.items()
+    }
+    return st.navigation({section: pages for section, pages in sections.items() if pages})
+
+
+def identity(caller: session.Caller) -> None:
+    """Who is signed in, and which deployment this is."""
+    stage = Settings.from_environment().stage
+    with st.sidebar:
+        st.caption(
+            ":material/laptop_mac: Embedded cloud on this machine"
+            if stage == LOCAL_STAGE
+            else f":material/cloud: Deployment **{stage}**"
+        )
+        if caller.name:
+            st.caption(f":material/person: {caller.name} ({caller.role})")
+            st.button("Sign out", on_click=st.logout, icon=":material/logout:")
+
+
+st.set_page_config(page_title="RallyUXR", page_icon=":material/query_stats:", layout="wide")
+st.logo(HERE / "docs" / "images" / "logo.svg", size="large")
+if session.sign_in_configured() and not st.user.is_logged_in:
+    st.title("RallyUXR")
+    st.write("What was a product change worth, and how sure are we?")
+    st.button("Sign in", on_click=st.login, type="primary", icon=":material/login:")
+    st.stop()
+
+page = navigation()
+with widgets.explained():
+    embedded_cloud()
+    identity(session.caller())
+    page.run()
