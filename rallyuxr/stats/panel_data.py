@@ -124,7 +124,7 @@ def read_columns(data: Any, names: Sequence[str]) -> dict[str, Any]:
 
 
 def encode(column: Any, name: str) -> Levels:
-    """Turn a column of ids into codes; small-range integers are used as they are, without a copy if they start at 0."""
+    """Turn a column of ids into codes; integers of a small range are used as they are."""
     if not isinstance(column, np.ndarray):
         return _encode_arrow(column)
     if column.dtype.kind in "iu":
@@ -149,7 +149,7 @@ def flags(column: Any, name: str) -> Flags:
     if values.dtype.kind == "b":
         return values
     if values.dtype.kind in "iu":
-        valid = 0 <= values.min() and values.max() <= 1
+        valid = values.min() >= 0 and values.max() <= 1
     else:
         valid = bool(np.all((values == 0) | (values == 1)))
     if not valid:

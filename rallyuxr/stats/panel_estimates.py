@@ -7,15 +7,18 @@ its own mean before plus the control arm's change.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, RelativeEffect
+from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate
 from rallyuxr.stats import student
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
 from rallyuxr.stats.panel_data import Floats
+from rallyuxr.stats.permutation import Randomization
 from rallyuxr.stats.relative import JointVariance, relative_effect
+from rallyuxr.stats.wild_bootstrap import WildBootstrap
 
 SMALL_SAMPLE = ("cr1_nested", "cr1_full", "cr1", "cr0")
 """Small-sample conventions of cluster-robust variances; `small_sample_factor` defines each."""
@@ -168,16 +171,41 @@ def satterthwaite(*parts: tuple[float, float]) -> float:
     return 1.0 / sum((variance / total) ** 2 / dof for variance, dof in parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an estimate rests on; `level` is the outcome's magnitude, against which rounding is judged."""
+
+    n_obs: int
+    n_units: int | None
+    n_clusters: int | None
+    has_baseline: bool
+    cell_means: CellMeans
+    level: float
+
+
+def moments_facts(moments: PanelMoments) -> Facts:
+    """The facts of a panel known by its moments."""
+    arms = (moments.treatment, moments.control)
+    return Facts(
+        n_obs=moments.n_obs,
+        n_units=moments.n_units,
+        n_clusters=moments.n_clusters,
+        has_baseline=moments.has_baseline,
+        cell_means=_cell_means(moments),
+        level=max(abs(moments.shift), *(float(np.abs(arm.mean[:2]).max()) for arm in arms)),
+    )
+
+
 def report(
     effect: Effect,
-    moments: PanelMoments,
+    facts: Facts,
     *,
     method: str,
     confidence_level: float,
     cautions: tuple[Caution, ...] = (),
 ) -> DidEstimate:
     """Estimate, error, interval and p-value from one computation, absent with a reason where they cannot be."""
-    reason = _why_no_inference(effect, moments)
+    reason = _why_no_inference(effect, facts)
     found: dict[str, float] = {}
     if reason is None:
         std_error = math.sqrt(effect.variance.effect)
@@ -193,6 +221,7 @@ def report(
     return DidEstimate(
         estimate=effect.estimate,
         confidence_level=confidence_level,
+        method=method,
         relative=relative_effect(
             effect.estimate,
             effect.counterfactual,
@@ -200,27 +229,56 @@ def report(
             dof=effect.dof,
             confidence_level=confidence_level,
         ),
+        warnings=cautions,
         reason=reason,
         **found,
-        **describe(moments, method, cautions),  # type: ignore[arg-type]
+        **described(facts),
     )
 
 
-def describe(moments: PanelMoments, method: str, cautions: tuple[Caution, ...] = ()) -> dict[str, object]:
+def report_resampled(
+    resampled: Randomization | WildBootstrap,
+    effect: Effect,
+    facts: Facts,
+    *,
+    method: str,
+    confidence_level: float,
+    cautions: tuple[Caution, ...] = (),
+) -> DidEstimate:
+    """The estimate with error, p-value and interval from re-assignment or resampling."""
+    bounded = math.isfinite(resampled.ci_lower) and math.isfinite(resampled.ci_upper)
+    relative = relative_effect(effect.estimate, effect.counterfactual, JointVariance(0.0, 0.0, 0.0), dof=0.0)
+    return DidEstimate(
+        estimate=effect.estimate,
+        std_error=resampled.std_error or None,
+        pvalue=resampled.pvalue,
+        ci_lower=resampled.ci_lower if bounded else None,
+        ci_upper=resampled.ci_upper if bounded else None,
+        confidence_level=confidence_level,
+        method=method,
+        relative=relative.model_copy(
+            update={"reason": relative.reason and f"{method} gives no interval for the relative effect"}
+        ),
+        warnings=cautions,
+        reason=None
+        if bounded
+        else f"too few units for an interval at {confidence_level:.0%}: {_smallest(resampled)}",
+        **described(facts),
+    )
+
+
+def described(facts: Facts) -> dict[str, Any]:
     """The fields of an estimate that say what it rests on."""
     return {
-        "method": method,
-        "estimator": "difference_in_differences" if moments.has_baseline else "difference_in_means",
-        "n_obs": moments.n_obs,
-        "n_units": moments.n_units,
-        "n_clusters": moments.n_clusters,
-        "cell_means": cell_means(moments),
-        "warnings": cautions,
+        "estimator": "difference_in_differences" if facts.has_baseline else "difference_in_means",
+        "n_obs": facts.n_obs,
+        "n_units": facts.n_units,
+        "n_clusters": facts.n_clusters,
+        "cell_means": facts.cell_means,
     }
 
 
-def cell_means(moments: PanelMoments) -> CellMeans:
-    """The four window means in the outcome's unit."""
+def _cell_means(moments: PanelMoments) -> CellMeans:
     windows: dict[str, float] = {}
     for name, arm in (("treatment", moments.treatment), ("control", moments.control)):
         pre = float(arm.mean[1]) + moments.shift
@@ -228,17 +286,6 @@ def cell_means(moments: PanelMoments) -> CellMeans:
         if moments.has_baseline:
             windows[f"{name}_pre"] = pre
     return CellMeans(**windows)
-
-
-def point_only(effect: Effect, confidence_level: float) -> RelativeEffect:
-    """The relative effect without an interval."""
-    return relative_effect(
-        effect.estimate,
-        effect.counterfactual,
-        JointVariance(0.0, 0.0, 0.0),
-        dof=0.0,
-        confidence_level=confidence_level,
-    )
 
 
 def _counterfactual(moments: PanelMoments) -> float:
@@ -250,14 +297,24 @@ def _uncorrected(arm: ArmMoments) -> Floats:
     return arm.cov * (arm.dof / arm.n_units)
 
 
-def _why_no_inference(effect: Effect, moments: PanelMoments) -> str | None:
-    arms = (moments.treatment, moments.control)
-    if moments.n_clusters <= 2 or effect.dof < 1:
-        return (
-            f"{arms[0].n_units} treated and {arms[1].n_units} control units: an arm of one unit has no spread "
-            "to judge by; use more units, or method='placebo' where the other arm has several"
-        )
-    level = max(abs(moments.shift), *(float(np.abs(arm.mean[:2]).max()) for arm in arms))
-    if not effect.variance.effect > (_ROUNDING * level) ** 2:
+def has_spread(effect: Effect, facts: Facts) -> bool:
+    """Whether units differ by more than rounding, and there are more than two of them."""
+    return (facts.n_clusters or facts.n_obs) > 2 and effect.variance.effect > (_ROUNDING * facts.level) ** 2
+
+
+def _why_no_inference(effect: Effect, facts: Facts) -> str | None:
+    if not has_spread(effect, facts):
+        if (facts.n_clusters or facts.n_obs) <= 2:
+            return (
+                "two independent units cannot tell an effect from the difference between any two units; add units"
+            )
         return "the units of each arm all changed by the same amount, so there is no spread to judge by"
+    if effect.dof < 1:
+        return "an arm of a single unit has no spread to judge by; use method='placebo', or add units"
     return None
+
+
+def _smallest(resampled: Randomization | WildBootstrap) -> str:
+    if isinstance(resampled, Randomization):
+        return f"there are only {resampled.n_assignments} ways to assign the treatment"
+    return "no effect can be excluded by resampling them"

@@ -82,7 +82,7 @@ def merge_clusters(units: UnitMeans) -> UnitMeans | None:
         return units
     weight = np.ones(units.change.size) if units.weight is None else units.weight
     _, cluster = np.unique(units.cluster, return_inverse=True)
-    total = np.bincount(cluster, weight)
+    total = np.bincount(cluster, weight).astype(np.float64, copy=False)
     treated_share = np.bincount(cluster, weight * units.treated) / total
     treated = treated_share > 0.5
     if not np.array_equal(treated[cluster], units.treated):
@@ -257,7 +257,8 @@ def refuse_duplicates(panel: Panel) -> None:
     if n_distinct < panel.n_obs:
         raise InvalidInput(
             f"{panel.n_obs - n_distinct} rows repeat a unit and period that another row already has, "
-            f"for instance {_first_duplicate(panel)}; aggregate them to one row, or fix the ids if two units were merged"
+            f"for instance {_first_duplicate(panel)}; aggregate them to one row, or fix the ids if two units "
+            "share one"
         )
 
 
@@ -273,7 +274,8 @@ def _refuse_mixed_arms(panel: Panel, treated_count: NDArray[np.int64], rows: NDA
     if mixed.size:
         raise InvalidInput(
             f"treated changes over time for {mixed.size} units, for instance unit {panel.unit.label(mixed[0])}; "
-            "treated names the arm and is constant within a unit. If units start at different times, use did_staggered"
+            "treated names the arm and is constant within a unit. If units start at different times, "
+            "use did_staggered"
         )
 
 
