@@ -1,0 +1,176 @@
+"""Routes of experiments: create, list, read, results, status, analyses."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from rallyuxr.api import answers
+from rallyuxr.api.answers import Answer
+from rallyuxr.api.delivery import deliver
+from rallyuxr.api.dependencies import Deployment, Request, RequestId
+from rallyuxr.api.failures import documented
+from rallyuxr.api.security import Analyst, Viewer
+from rallyuxr.errors import NotFound
+from rallyuxr.models import CreateExperiment, ExperimentResult, Status
+from rallyuxr.models.results import from_record
+from rallyuxr.services import analyses, experiments, results
+
+router = APIRouter(prefix="/experiments", tags=["experiments"])
+ExperimentId = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["0197a3c2-5d1e-7c40-9a51-3f1c2b7d9e10"])
+]
+SIMULATION_TAKES = timedelta(seconds=30)
+
+
+@router.post("", status_code=201, responses=documented(409, 413))
+def create_experiment(
+    body: CreateExperiment, context: Deployment, caller: Analyst, request_id: RequestId
+) -> Answer[answers.ExperimentCreatedData]:
+    """Create an experiment; a simulated one gets its results at once, every other one waits for data."""
+    made = experiments.create_experiment(context, body, request_id=request_id)
+    ready = made.created_at + SIMULATION_TAKES if made.data_source == "simulator" else made.end_date
+    return Answer(
+        data=answers.ExperimentCreatedData(
+            experiment_id=made.id,
+            message="Experiment created successfully",
+            estimated_completion_time=max(ready, made.created_at),
+        )
+    )
+
+
+@router.get("", responses=documented())
+def list_experiments(
+    context: Deployment,
+    caller: Viewer,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    next_token: Annotated[str | None, Query(alias="nextToken", max_length=2000)] = None,
+    status: Status | None = None,
+    search: Annotated[str | None, Query(max_length=200)] = None,
+) -> Answer[answers.ExperimentListData]:
+    """List experiments, newest first; follow `nextToken` for the next page at constant cost."""
+    page = experiments.list_experiments(
+        context, limit=limit, offset=offset, next_token=next_token, status=status, search=search
+    )
+    return Answer(
+        data=answers.ExperimentListData(
+            experiments=page.experiments,
+            pagination=answers.Pagination(
+                total=page.total, limit=limit, offset=offset, has_more=page.has_more, next_token=page.next_token
+            ),
+            summary=answers.PortfolioTotals(
+                total_experiments=page.summary.total_experiments,
+                completed_experiments=page.summary.completed_experiments,
+                total_economic_impact=page.summary.total_economic_impact,
+            ),
+        )
+    )
+
+
+@router.get("/{experiment_id}", responses=documented(404))
+def get_experiment(
+    experiment_id: ExperimentId, context: Deployment, caller: Viewer
+) -> Answer[answers.ExperimentDetailData]:
+    """Read one experiment."""
+    found = experiments.get_experiment(context, experiment_id)
+    return Answer(
+        data=answers.ExperimentDetailData(
+            experiment=found,
+            has_results=found.participant_count is not None,
+            has_analysis=found.finding is not None,
+            participant_count=found.participant_count,
+        )
+    )
+
+
+@router.get(
+    "/{experiment_id}/results",
+    responses=documented(404),
+    response_model=Answer[answers.ExperimentResultsData | answers.LinkData],
+)
+def get_results(experiment_id: ExperimentId, context: Deployment, caller: Viewer, request: Request) -> Response:
+    """Read an experiment's time series and newest analysis.
+
+    The answer is gzip-compressed for callers that accept it. One too large for a Lambda's answer is
+    stored for a day and its signed link sent instead.
+    """
+    experiment = experiments.get_experiment(context, experiment_id)
+    try:
+        record = results.result_record(experiment, results.load_results(context, experiment_id))
+    except NotFound:
+        record = None
+    found = answers.ExperimentResultsData(
+        experiment=experiment, results=record, analysis=analyses.current_analysis(context, experiment_id)
+    )
+    return deliver(request, context, Answer(data=found), f"{experiment_id}-results.json")
+
+
+@router.post("/{experiment_id}/results", status_code=201, responses=documented(404, 409, 413))
+def upload_results(
+    experiment_id: ExperimentId, body: ExperimentResult, context: Deployment, caller: Analyst
+) -> Answer[answers.PublishedData]:
+    """Upload results in the contract's shape; they become the newest data version and are analysed."""
+    published = results.publish_results(context, experiment_id, from_record(body))
+    return Answer(
+        data=answers.PublishedData(
+            experiment_id=experiment_id,
+            data_version=published.data_version,
+            published_at=published.published_at,
+            created=published.created,
+        )
+    )
+
+
+@router.put("/{experiment_id}/status", responses=documented(404, 409))
+def change_status(
+    experiment_id: ExperimentId, body: answers.StatusChange, context: Deployment, caller: Analyst
+) -> Answer[answers.ExperimentData]:
+    """Move an experiment on: draft, running, complete, archived; an illegal move is a 409."""
+    moved = experiments.move_status(context, experiment_id, body.status, expected_version=body.expected_version)
+    return Answer(data=answers.ExperimentData(experiment=moved))
+
+
+@router.post("/{experiment_id}/archive", responses=documented(404, 409))
+def archive(experiment_id: ExperimentId, context: Deployment, caller: Analyst) -> Answer[answers.ExperimentData]:
+    """Archive an experiment; nothing of it is deleted."""
+    moved = experiments.move_status(context, experiment_id, "archived")
+    return Answer(data=answers.ExperimentData(experiment=moved))
+
+
+@router.post("/{experiment_id}/analyses", status_code=201, responses=documented(404, 409))
+def rerun(experiment_id: ExperimentId, context: Deployment, caller: Analyst) -> Answer[answers.AnalysisData]:
+    """Analyse the newest data with today's prices; the analyses before stay as they are."""
+    return Answer(data=answers.AnalysisData(analysis=analyses.rerun_analysis(context, experiment_id)))
+
+
+@router.get("/{experiment_id}/analyses", responses=documented(404))
+def list_analyses(
+    experiment_id: ExperimentId, context: Deployment, caller: Viewer
+) -> Answer[answers.AnalysisListData]:
+    """List every analysis of an experiment, newest first."""
+    lines = tuple(
+        answers.AnalysisLine(
+            analysis_id=line.analysis_id,
+            analysis_timestamp=line.analysis_timestamp,
+            data_version=line.data_version,
+            version=line.version,
+            total_impact=line.total_impact,
+            total_interval=line.total_interval,
+            verdict=line.verdict,
+            price_versions=dict(line.price_versions),
+        )
+        for line in analyses.list_analyses(context, experiment_id)
+    )
+    return Answer(data=answers.AnalysisListData(analyses=lines))
+
+
+@router.get("/{experiment_id}/analyses/{analysis_id}", responses=documented(404))
+def get_analysis(
+    experiment_id: ExperimentId,
+    analysis_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")],
+    context: Deployment,
+    caller: Viewer,
+) -> Answer[answers.AnalysisData]:
+    """Read one analysis as it was stored."""
+    return Answer(data=answers.AnalysisData(analysis=analyses.get_analysis(context, experiment_id, analysis_id)))
