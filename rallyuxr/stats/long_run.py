@@ -1,0 +1,271 @@
+"""Variance of a sum of serially correlated hours: the estimators that an effect's error can rest on.
+
+Each estimator takes the same thing: a tuple of windows (baseline and post, or post alone), each an
+array (M, K, L) of M metrics, K series and L hours, that hold what every hour contributes to the error
+of K estimates. The errors are the sums of the contributions over all hours; the estimators answer
+with their covariance. Series 0 is the effect: autoregressions and degrees of freedom are its own.
+
+Notation: Ω is the long-run variance, the sum of all autocovariances, so that Var(Σ x) ≈ L Ω.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Windows = Sequence[Array]
+
+# Chosen by measurement, see docs/method.md and benchmarks/size_grid.py.
+MAX_ORDER = 12
+ORDER_PENALTY = 1.0
+COSINE_RATE = 0.3
+MAX_PERSISTENCE = 0.985
+MIN_DOF = 2.0
+MIN_COSINES = 4
+MIN_HOURS = 2 * MIN_COSINES
+
+
+class SumVariance(NamedTuple):
+    """How uncertain the sums of M metrics' contributions are."""
+
+    covariance: Array
+    """(M, K, K): covariance of the K sums of each metric."""
+    dof: Array
+    """(M,): degrees of freedom of the t distribution for series 0."""
+    persistence: Array
+    """(M,): sum of the fitted autoregressive coefficients, 0 where the method fits none."""
+
+
+class Autoregression(NamedTuple):
+    """An autoregression for each of M series, averaged over its possible orders."""
+
+    coefficients: Array
+    """(M, P)."""
+    persistence: Array
+    """(M,): sum of the coefficients."""
+    persistence_variance: Array
+    """(M,): sampling variance of that sum, within and between orders."""
+
+
+def prewhitened_ewc(windows: Windows, *, max_order: int = MAX_ORDER) -> SumVariance:
+    """Prewhitened equal-weighted-cosine variance, one Ω per window: the default.
+
+    An autoregression takes out most of the serial correlation, the mean square of the lowest cosine
+    coefficients of its residuals estimates what is left, and Ω = Ω_residual / (1 - Σφ)². The degrees
+    of freedom are Satterthwaite's and count both sources of error: the cosines' and, by the delta
+    method, 4·Var(Σφ)/(1 - Σφ)² for the recolouring. A window too short for cosines takes Ω from the
+    other one.
+
+    References
+    ----------
+    Andrews and Monahan (1992), Econometrica 60:953-966. Lazarus, Lewis, Stock and Watson (2018),
+    Journal of Business & Economic Statistics 36:541-559.
+    """
+    lengths = [window.shape[-1] for window in windows]
+    order = min(max_order, max(lengths) // 14)
+    # per-hour deviations: contributions of windows of different length on one scale
+    deviations = [window * length for window, length in zip(windows, lengths, strict=True)]
+    model = fit_autoregression([window[:, 0] for window in deviations], order)
+    persistence = np.minimum(model.persistence, MAX_PERSISTENCE)
+    recolour = 1.0 / (1.0 - persistence)
+    measured = {
+        index: _cosine_variance(_filtered(window, model.coefficients), COSINE_RATE)
+        for index, window in enumerate(deviations)
+        if lengths[index] - order >= MIN_HOURS
+    }
+    lender = next(iter(measured))
+    weights = dict.fromkeys(measured, 0.0)
+    for index, length in enumerate(lengths):
+        weights[index if index in measured else lender] += 1.0 / length
+    parts = [(weights[index] * omega, cosines) for index, (omega, cosines) in measured.items()]
+    covariance = sum(part for part, _ in parts) * recolour[:, None, None] ** 2
+    noise = _relative_error(parts) + 4.0 * model.persistence_variance * recolour**2
+    return SumVariance(covariance, np.maximum(2.0 / noise, MIN_DOF), model.persistence)
+
+
+def ewc(windows: Windows) -> SumVariance:
+    """Equal-weighted-cosine variance per window without prewhitening (Lazarus et al. 2018)."""
+    parts = []
+    for window in windows:
+        omega, cosines = _cosine_variance(window, 0.4)
+        parts.append((omega * window.shape[-1], cosines))
+    return _satterthwaite(parts)
+
+
+def newey_west(windows: Windows) -> SumVariance:
+    """Newey and West (1987) with the textbook lag 4(T/100)^(2/9) and the normal distribution.
+
+    The same number as a regression of the arms' difference on a post dummy gives. Rejects true nulls
+    far too often under strong serial correlation; kept for comparison.
+    """
+    hours = np.concatenate(windows, axis=-1)
+    lag = int(4.0 * (hours.shape[-1] / 100.0) ** (2.0 / 9.0))
+    metrics = len(hours)
+    return SumVariance(_bartlett_sum(hours, lag), np.full(metrics, np.inf), np.zeros(metrics))
+
+
+def newey_west_fixed_b(windows: Windows) -> SumVariance:
+    """Newey-West per window with lag 1.3·√L and a t distribution that knows the lag's share b of L.
+
+    Fixed-b theory for the Bartlett kernel: the mean costs the estimate the share b, and its noise is
+    that of 3/(2b) degrees of freedom (Sun 2014, Journal of Econometrics 178:659-677).
+    """
+    parts = []
+    for window in windows:
+        length = window.shape[-1]
+        lag = min(math.ceil(1.3 * math.sqrt(length)), length - 1)
+        share = min((lag + 1) / length, 0.75)
+        parts.append((_bartlett_sum(window, lag) / (1.0 - share), 1.5 / share))
+    return _satterthwaite(parts)
+
+
+def block_means(windows: Windows, size: int) -> SumVariance:
+    """Welch's test on the means of blocks of `size` hours, taken as independent; 1 is hour by hour.
+
+    Hours after the last full block are left out of the variance, not of the estimate.
+    """
+    parts = []
+    for window in windows:
+        blocks = _block_sums(window, size)
+        count = blocks.shape[-1]
+        blocks = blocks - blocks.mean(axis=-1, keepdims=True)
+        scale = window.shape[-1] / size / (count - 1)
+        parts.append((blocks @ blocks.swapaxes(-1, -2) * scale, count - 1))
+    return _satterthwaite(parts)
+
+
+def blocked_prewhitened_ewc(windows: Windows, size: int = 4) -> SumVariance:
+    """The default's estimator on sums of `size` hours with an autoregression of order one."""
+    blocks = [_block_sums(window, size) for window in windows]
+    lost = [window.shape[-1] / (size * block.shape[-1]) for window, block in zip(windows, blocks, strict=True)]
+    return prewhitened_ewc(
+        [block * math.sqrt(factor) for block, factor in zip(blocks, lost, strict=True)], max_order=1
+    )
+
+
+def without_daily_cycle(window: Array, used: NDArray[np.bool_], periods_per_day: int) -> Array:
+    """Take each hour of day's own mean out of a window (M, K, L).
+
+    A daily cycle that differs between the arms is not noise. `used` (M, L) says which hours count;
+    the others stay 0. Windows of fewer than four days are returned as they are: their hourly means
+    would hold more noise than cycle.
+    """
+    length = window.shape[-1]
+    if periods_per_day < 2 or length < 4 * periods_per_day:
+        return window
+    days = -(-length // periods_per_day)
+    padding = days * periods_per_day - length
+    padded = np.pad(window, ((0, 0), (0, 0), (0, padding))) if padding else window
+    counted = np.pad(used, ((0, 0), (0, padding))) if padding else used
+    cycle = padded.reshape(*window.shape[:2], days, periods_per_day).sum(axis=2)
+    hours = counted.reshape(-1, days, periods_per_day).sum(axis=1)[:, None]
+    tiled = np.tile(cycle / np.maximum(hours, 1), days)[..., :length]
+    adjusted: Array = np.where(used[:, None], window - tiled, 0.0)
+    return adjusted
+
+
+def fit_autoregression(windows: Sequence[Array], max_order: int) -> Autoregression:
+    """Fit one autoregression to windows (M, L) that share their dynamics, averaged over orders.
+
+    Yule-Walker for every order from 0 to `max_order` by the Levinson recursion, on autocovariances
+    that never pair hours of different windows. Orders weigh exp(-½ IC) with IC = T·log σ² + p, less
+    than Akaike's 2p: too low an order misses slow drift under sampling noise, too high an
+    order only costs degrees of freedom, which `persistence_variance` counts.
+
+    References
+    ----------
+    Buckland, Burnham and Augustin (1997), Biometrics 53:603-618 (weights and variance between models).
+    """
+    total = sum(window.shape[-1] for window in windows)
+    gamma = np.stack([_lagged_products(windows, lag) for lag in range(max_order + 1)]) / total
+    coefficients, innovations = _levinson(gamma)
+    sums = coefficients.sum(axis=1)
+    # σ² 1'Γ⁻¹1 / T is the sampling variance of the sum of Yule-Walker coefficients
+    precision = np.cumsum((1.0 - sums) ** 2 / innovations, axis=0)
+    within = np.zeros_like(sums)
+    within[1:] = innovations[1:] * precision[:-1] / total
+    criterion = total * np.log(innovations) + ORDER_PENALTY * np.arange(max_order + 1)[:, None]
+    weights = np.exp(-0.5 * (criterion - criterion.min(axis=0)))
+    weights /= weights.sum(axis=0)
+    persistence = (weights * sums).sum(axis=0)
+    variance = (weights * (within + (sums - persistence) ** 2)).sum(axis=0)
+    return Autoregression(np.einsum("om,opm->mp", weights, coefficients), persistence, variance)
+
+
+def _lagged_products(windows: Sequence[Array], lag: int) -> Array:
+    products = [np.einsum("mt,mt->m", x[:, lag:], x[:, : x.shape[1] - lag]) for x in windows if x.shape[1] > lag]
+    total: Array = np.sum(products, axis=0)
+    return total
+
+
+def _levinson(gamma: Array) -> tuple[Array, Array]:
+    """Yule-Walker coefficients (P+1, P, M) and innovation variances (P+1, M) of orders 0 to P."""
+    order = len(gamma) - 1
+    coefficients = np.zeros((order + 1, order, gamma.shape[1]))
+    innovations = np.empty_like(gamma)
+    innovations[0] = gamma[0]
+    for p in range(order):
+        previous = coefficients[p, :p]
+        reflection = (gamma[p + 1] - (previous * gamma[p:0:-1]).sum(axis=0)) / innovations[p]
+        coefficients[p + 1, :p] = previous - reflection * previous[::-1]
+        coefficients[p + 1, p] = reflection
+        innovations[p + 1] = innovations[p] * (1.0 - reflection**2)
+    return coefficients, innovations
+
+
+def _filtered(window: Array, coefficients: Array) -> Array:
+    """Residuals x_t - Σ φ_j x_{t-j} of (M, K, L), without the first P hours."""
+    length, order = window.shape[-1], coefficients.shape[1]
+    residuals: Array = window[..., order:].copy()
+    for lag in range(1, order + 1):
+        residuals -= coefficients[:, lag - 1, None, None] * window[..., order - lag : length - lag]
+    return residuals
+
+
+@lru_cache(maxsize=32)
+def _cosines(length: int, count: int) -> Array:
+    hours = np.arange(length) + 0.5
+    basis: Array = np.sqrt(2.0 / length) * np.cos(np.pi / length * np.outer(hours, np.arange(1, count + 1)))
+    basis.setflags(write=False)
+    return basis
+
+
+def _cosine_variance(window: Array, rate: float) -> tuple[Array, int]:
+    """Ω (M, K, K) as the mean square of the first rate·L^(2/3) cosine coefficients, and their number."""
+    length = window.shape[-1]
+    count = max(MIN_COSINES, round(rate * length ** (2.0 / 3.0)))
+    coefficients = window @ _cosines(length, count)
+    return coefficients @ coefficients.swapaxes(-1, -2) / count, count
+
+
+def _bartlett_sum(hours: Array, lag: int) -> Array:
+    """Σ_h (1 - |h|/(lag+1)) Σ_t x_t x'_{t-h} for (M, K, T): covariance (M, K, K) of the sums."""
+    total: Array = hours @ hours.swapaxes(-1, -2)
+    length = hours.shape[-1]
+    for h in range(1, min(lag, length - 1) + 1):
+        product = hours[..., h:] @ hours[..., : length - h].swapaxes(-1, -2)
+        total += (1.0 - h / (lag + 1.0)) * (product + product.swapaxes(-1, -2))
+    return total
+
+
+def _block_sums(window: Array, size: int) -> Array:
+    blocks = window.shape[-1] // size
+    sums: Array = window[..., : blocks * size].reshape(*window.shape[:-1], blocks, size).sum(axis=-1)
+    return sums
+
+
+def _relative_error(parts: Sequence[tuple[Array, float]]) -> Array:
+    """Squared relative error Σ 2 v²/ν / (Σ v)² of a sum of variances v with ν degrees of freedom each."""
+    variances = np.stack([part[:, 0, 0] for part, _ in parts])
+    dofs = np.array([dof for _, dof in parts])[:, None]
+    error: Array = (2.0 * variances**2 / dofs).sum(axis=0) / variances.sum(axis=0) ** 2
+    return error
+
+
+def _satterthwaite(parts: Sequence[tuple[Array, float]]) -> SumVariance:
+    covariance = np.sum([part for part, _ in parts], axis=0)
+    return SumVariance(covariance, 2.0 / _relative_error(parts), np.zeros(len(covariance)))
