@@ -1,0 +1,1 @@
+"""One module per kind of resource; `base` says what each must answer."""

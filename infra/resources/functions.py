@@ -1,0 +1,279 @@
+"""Lambda functions, the layer they share, and each one's role and log group."""
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra import access, bundle, specs
+from infra.cloud import Cloud
+from infra.resources.base import Properties, Resource, is_absent
+from rallyuxr.version import __version__
+
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+_ROLE_SETTLES_SECONDS = 60.0
+_PATIENCE = {"Delay": 1, "MaxAttempts": 300}
+
+
+class Layer(Resource):
+    """What every function imports beside the package itself."""
+
+    kind = "layer"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud, cloud.name(specs.DEPENDENCIES))
+
+    def wanted(self) -> Properties:
+        return {"content": bundle.layer_identity()}
+
+    def read(self) -> Properties | None:
+        versions = self.versions()
+        return {"content": next(iter(versions.values()))} if versions else None
+
+    def versions(self) -> dict[str, str]:
+        """Content by the ARN of each version, newest first."""
+        listed = self.cloud.functions.list_layer_versions(LayerName=self.name)["LayerVersions"]
+        return {version["LayerVersionArn"]: version.get("Description", "") for version in listed}
+
+    def create(self) -> None:
+        content, key = bundle.layer_identity(), f"artifacts/{bundle.layer_identity()}.zip"
+        self.cloud.s3.upload_file(str(bundle.build_layer()), self.cloud.bucket, key)
+        self.cloud.functions.publish_layer_version(
+            LayerName=self.name,
+            Description=content,
+            Content={"S3Bucket": self.cloud.bucket, "S3Key": key},
+            CompatibleRuntimes=[bundle.RUNTIME],  # type: ignore[list-item]
+        )
+        self.cloud.s3.delete_object(Bucket=self.cloud.bucket, Key=key)
+
+    def update(self, changed: Properties) -> None:
+        self.create()
+
+    def delete(self) -> None:
+        for arn in self.versions():
+            self.cloud.functions.delete_layer_version(
+                LayerName=self.name, VersionNumber=int(arn.rsplit(":", 1)[1])
+            )
+
+
+class Role(Resource):
+    """What one function may do, and nothing else."""
+
+    kind = "role"
+
+    def __init__(self, cloud: Cloud, function: specs.Function) -> None:
+        super().__init__(cloud, cloud.name(function.name))
+        self.function = function
+
+    def wanted(self) -> Properties:
+        statements = (*self.function.may, access.logs(self.function.name))
+        return {"trust": _TRUST, "policy": access.policy(statements, self.cloud)}
+
+    def read(self) -> Properties | None:
+        iam = self.cloud.iam
+        try:
+            trust: Any = iam.get_role(RoleName=self.name)["Role"]["AssumeRolePolicyDocument"]
+        except ClientError as error:
+            if is_absent(error):
+                return None
+            raise
+        return {"trust": trust, "policy": self._policy()}
+
+    def create(self) -> None:
+        self.cloud.iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(_TRUST))
+
+    def update(self, changed: Properties) -> None:
+        iam = self.cloud.iam
+        if "trust" in changed:
+            iam.update_assume_role_policy(RoleName=self.name, PolicyDocument=json.dumps(_TRUST))
+        if "policy" in changed:
+            policy = json.dumps(changed["policy"])
+            iam.put_role_policy(RoleName=self.name, PolicyName="access", PolicyDocument=policy)
+
+    def delete(self) -> None:
+        if self._policy() is not None:
+            self.cloud.iam.delete_role_policy(RoleName=self.name, PolicyName="access")
+        self.cloud.iam.delete_role(RoleName=self.name)
+
+    def _policy(self) -> Any:
+        try:
+            return self.cloud.iam.get_role_policy(RoleName=self.name, PolicyName="access")["PolicyDocument"]
+        except ClientError as error:
+            if is_absent(error):
+                return None
+            raise
+
+
+class LogGroup(Resource):
+    """A function's log, kept a limited time."""
+
+    kind = "log group"
+
+    def __init__(self, cloud: Cloud, function: specs.Function) -> None:
+        super().__init__(cloud, f"/aws/lambda/{cloud.name(function.name)}")
+
+    def wanted(self) -> Properties:
+        return {"retentionDays": specs.LOG_RETENTION_DAYS}
+
+    def read(self) -> Properties | None:
+        groups = self.cloud.logs.describe_log_groups(logGroupNamePrefix=self.name)["logGroups"]
+        mine = next((group for group in groups if group["logGroupName"] == self.name), None)
+        return None if mine is None else {"retentionDays": mine.get("retentionInDays")}
+
+    def create(self) -> None:
+        self.cloud.logs.create_log_group(logGroupName=self.name)
+
+    def update(self, changed: Properties) -> None:
+        self.cloud.logs.put_retention_policy(
+            logGroupName=self.name, retentionInDays=changed["retentionDays"]
+        )
+
+    def delete(self) -> None:
+        self.cloud.logs.delete_log_group(logGroupName=self.name)
+
+
+class Function(Resource):
+    """A Lambda function, its configuration, and where failed asynchronous invocations go."""
+
+    kind = "function"
+
+    def __init__(self, cloud: Cloud, function: specs.Function, layer: Layer, code: bytes) -> None:
+        super().__init__(cloud, cloud.name(function.name))
+        self.function, self.layer, self.code = function, layer, code
+
+    def wanted(self) -> Properties:
+        return {
+            **self._configuration(),
+            "code": base64.b64encode(hashlib.sha256(self.code).digest()).decode(),
+            "layer": bundle.layer_identity(),
+            "architecture": bundle.architecture(),
+            "failures": self._failures(),
+        }
+
+    def read(self) -> Properties | None:
+        try:
+            there = self.cloud.functions.get_function_configuration(FunctionName=self.name)
+        except ClientError as error:
+            if is_absent(error):
+                return None
+            raise
+        published = self.layer.versions()
+        layers = [published.get(layer["Arn"]) for layer in there.get("Layers", [])]
+        return {
+            **{key: there.get(key) for key in self._configuration()},
+            "Environment": {"Variables": there.get("Environment", {}).get("Variables", {})},
+            "code": there["CodeSha256"],
+            "layer": layers[0] if layers else None,
+            "architecture": there.get("Architectures", ["x86_64"])[0],
+            "failures": self._read_failures(),
+        }
+
+    def create(self) -> None:
+        self._once_the_role_is_known(
+            lambda: self.cloud.functions.create_function(
+                FunctionName=self.name,
+                Code={"ZipFile": self.code},
+                Layers=[self._layer_arn()],
+                Architectures=[bundle.architecture()],  # type: ignore[list-item]
+                **self._configuration(),
+            )
+        )
+        self._wait()
+
+    def update(self, changed: Properties) -> None:
+        functions = self.cloud.functions
+        if "code" in changed or "architecture" in changed:
+            functions.update_function_code(
+                FunctionName=self.name,
+                ZipFile=self.code,
+                Architectures=[bundle.architecture()],  # type: ignore[list-item]
+            )
+            self._wait()
+        if "layer" in changed or self._configuration().keys() & changed.keys():
+            configuration: dict[str, Any] = {**self._configuration(), "Layers": [self._layer_arn()]}
+            self._once_the_role_is_known(
+                lambda: functions.update_function_configuration(FunctionName=self.name, **configuration)
+            )
+            self._wait()
+        if "failures" in changed:
+            self._put_failures(changed["failures"])
+
+    def delete(self) -> None:
+        self.cloud.functions.delete_function(FunctionName=self.name)
+
+    def _configuration(self) -> dict[str, Any]:
+        """What Lambda calls by the same names when it is written and when it is read."""
+        function = self.function
+        environment = {
+            "RALLYUXR_STAGE": self.cloud.settings.stage,
+            "RALLYUXR_VERSION": __version__,
+            "POWERTOOLS_SERVICE_NAME": function.name,
+            "POWERTOOLS_LOG_LEVEL": "INFO",
+            "POWERTOOLS_METRICS_NAMESPACE": "RallyUXR",
+        }
+        return {
+            "Handler": function.handler,
+            "Runtime": bundle.RUNTIME,
+            "MemorySize": function.memory_mb,
+            "Timeout": function.timeout_seconds,
+            "Role": self.cloud.role_arn(function.name),
+            "Environment": {"Variables": environment | dict(function.environment)},
+        }
+
+    def _failures(self) -> dict[str, Any] | None:
+        if self.function.retries is None:
+            return None
+        return {"retries": self.function.retries, "to": self.cloud.queue_arn(specs.FAILURES)}
+
+    def _read_failures(self) -> dict[str, Any] | None:
+        try:
+            there = self.cloud.functions.get_function_event_invoke_config(FunctionName=self.name)
+        except ClientError as error:
+            if is_absent(error):
+                return None
+            raise
+        to = there.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        return {"retries": there.get("MaximumRetryAttempts"), "to": to}
+
+    def _put_failures(self, failures: dict[str, Any] | None) -> None:
+        if failures is None:
+            self.cloud.functions.delete_function_event_invoke_config(FunctionName=self.name)
+            return
+        self._once_the_role_is_known(
+            lambda: self.cloud.functions.put_function_event_invoke_config(
+                FunctionName=self.name,
+                MaximumRetryAttempts=failures["retries"],
+                DestinationConfig={"OnFailure": {"Destination": failures["to"]}},
+            )
+        )
+
+    def _layer_arn(self) -> str:
+        identity = bundle.layer_identity()
+        return next(arn for arn, content in self.layer.versions().items() if content == identity)
+
+    def _once_the_role_is_known(self, call: Callable[[], Any]) -> None:
+        """Lambda refuses a role for some seconds after IAM made or changed it."""
+        deadline = time.monotonic() + _ROLE_SETTLES_SECONDS
+        while True:
+            try:
+                call()
+                return
+            except ClientError as error:
+                settling = error.response["Error"]["Code"] == "InvalidParameterValueException"
+                if not settling or "role" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(2)
+
+    def _wait(self) -> None:
+        for state in ("function_active_v2", "function_updated_v2"):
+            waiter = self.cloud.functions.get_waiter(state)  # type: ignore[call-overload]
+            waiter.wait(FunctionName=self.name, WaiterConfig=_PATIENCE)

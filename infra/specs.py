@@ -1,0 +1,195 @@
+"""What exists beside the tables: functions with their policies, what starts them, the queue, the alarms.
+
+The tables are `rallyuxr.store.tables.TABLES`; the resources that put all this into an account are in
+`infra.resources`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra import access
+from infra.access import READ, WRITE, Statement
+from rallyuxr.store.tables import (
+    AUDIT,
+    EXPERIMENT_ANALYSIS,
+    EXPERIMENT_DEFINITION,
+    EXPERIMENT_RESULTS,
+    IDEMPOTENCY,
+    METRIC_USAGE,
+    METRIC_VALUE_HISTORY,
+    METRIC_VALUES,
+    ORDER_INDEX,
+    ORDERS,
+    TABLES,
+    Table,
+)
+
+FAILURES = "failures"
+DEPENDENCIES = "dependencies"
+LOG_RETENTION_DAYS = 30
+FAILURE_RETENTION_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function, what it may do, and what happens when an asynchronous invocation of it fails."""
+
+    name: str
+    handler: str
+    may: tuple[Statement, ...]
+    memory_mb: int
+    timeout_seconds: int
+    retries: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMapping:
+    """Change records of a table that start a function.
+
+    The batch boundary of the handler sends a poison record to the failures queue itself; retries,
+    bisecting and the record age are the second net, for a function that cannot even start.
+    """
+
+    table: Table
+    function: str
+    batch_size: int
+    pattern: Mapping[str, Any] = field(default_factory=dict)
+    retries: int = 5
+    record_age_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A function started by the clock."""
+
+    function: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person must look at."""
+
+    name: str
+    namespace: str
+    metric: str
+    dimension: tuple[str, str]
+    above: float
+    meaning: str
+
+
+EXPERIMENTS = (EXPERIMENT_DEFINITION, EXPERIMENT_RESULTS, EXPERIMENT_ANALYSIS)
+PRICES = (METRIC_VALUES, METRIC_VALUE_HISTORY, METRIC_USAGE)
+
+FUNCTIONS: tuple[Function, ...] = (
+    Function(
+        "api",
+        "rallyuxr.handlers.api.handler",
+        may=(
+            access.tables((*READ, *WRITE), *TABLES),
+            access.objects(("GetObject",), "aggregates/"),
+            access.objects(("GetObject", "PutObject"), "exports/"),
+            access.listing(),
+            access.queue(FAILURES, "GetQueueAttributes", "GetQueueUrl"),
+            access.invoke("resultsGenerator"),
+        ),
+        memory_mb=1024,
+        timeout_seconds=29,
+    ),
+    Function(
+        "resultsGenerator",
+        "rallyuxr.handlers.results_generator.handler",
+        may=(
+            access.tables((*READ, *WRITE), EXPERIMENT_DEFINITION, EXPERIMENT_RESULTS),
+            access.tables(READ, *PRICES),
+            access.tables(WRITE, AUDIT),
+            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
+        ),
+        memory_mb=1024,
+        timeout_seconds=120,
+        retries=2,
+    ),
+    Function(
+        "analysisProcessor",
+        "rallyuxr.handlers.analysis_processor.handler",
+        may=(
+            access.tables(READ, EXPERIMENT_RESULTS, *PRICES),
+            access.tables((*READ, *WRITE), EXPERIMENT_DEFINITION, EXPERIMENT_ANALYSIS),
+            access.tables(WRITE, METRIC_USAGE, AUDIT),
+            access.stream(EXPERIMENT_RESULTS),
+            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
+        ),
+        memory_mb=1769,  # one whole processor
+        timeout_seconds=300,
+    ),
+    Function(
+        "orderAggregator",
+        "rallyuxr.handlers.order_aggregator.handler",
+        may=(
+            access.tables(READ, ORDERS, ORDER_INDEX),
+            access.tables(WRITE, ORDER_INDEX),
+            access.stream(ORDERS),
+            access.objects(("GetObject", "PutObject"), "aggregates/"),
+            access.listing(),
+            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
+        ),
+        memory_mb=1024,
+        timeout_seconds=300,
+    ),
+    Function(
+        "reconciler",
+        "rallyuxr.handlers.reconciler.handler",
+        may=(
+            access.tables(READ, *EXPERIMENTS, *PRICES, ORDERS, ORDER_INDEX),
+            access.tables(
+                WRITE, EXPERIMENT_DEFINITION, EXPERIMENT_ANALYSIS, METRIC_USAGE, ORDER_INDEX, AUDIT
+            ),
+            access.objects(("GetObject", "PutObject"), "aggregates/"),
+            access.listing(),
+            access.invoke("resultsGenerator"),
+            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
+        ),
+        memory_mb=1769,
+        timeout_seconds=300,
+        retries=0,
+    ),
+)
+
+MAPPINGS: tuple[StreamMapping, ...] = (
+    StreamMapping(
+        EXPERIMENT_RESULTS,
+        "analysisProcessor",
+        batch_size=10,
+        pattern={
+            "eventName": ["INSERT"],
+            "dynamodb": {"Keys": {"metricTimepoint": {"S": [{"prefix": "manifest#"}]}}},
+        },
+    ),
+    StreamMapping(ORDERS, "orderAggregator", batch_size=100),
+)
+
+SCHEDULES: tuple[Schedule, ...] = (Schedule("reconciler", "rate(5 minutes)"),)
+
+ALARMS: tuple[Alarm, ...] = (
+    Alarm(
+        "failures-waiting",
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        ("QueueName", FAILURES),
+        above=0,
+        meaning="A record could not be processed; read the failures queue.",
+    ),
+    *(
+        Alarm(
+            f"{mapping.function}-late",
+            "AWS/Lambda",
+            "IteratorAge",
+            ("FunctionName", mapping.function),
+            above=600_000,
+            meaning="Change records wait longer than ten minutes.",
+        )
+        for mapping in MAPPINGS
+    ),
+)
