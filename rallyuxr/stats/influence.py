@@ -7,6 +7,7 @@ sum of their contributions, and its interval needs no covariance matrix between 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,10 @@ class InfluenceSeries:
     effect_contribution, counterfactual_contribution
         (M, T) each: the sum over hours is the error of `estimate` and `counterfactual`, to first order.
         Hours left out contribute 0.
+    memory
+        (M, T) the arms' difference around its window mean, times the quarter root of the participants
+        behind it: what the hours' memory is read from. Sampling noise keeps one variance when scaled by
+        the square root, drift when not scaled; this lies between. Hours left out are 0.
     used
         (M, T) hours that count: both arms were seen.
     start
@@ -45,6 +50,7 @@ class InfluenceSeries:
     counterfactual: Array
     effect_contribution: Array
     counterfactual_contribution: Array
+    memory: Array
     used: Mask
     start: int
     cell_means: Array
@@ -85,6 +91,7 @@ class InfluenceSeries:
             counterfactual=row @ self.counterfactual[kept],
             effect_contribution=row @ self.effect_contribution[kept],
             counterfactual_contribution=row @ self.counterfactual_contribution[kept],
+            memory=row @ self.memory[kept],
             used=self.used[kept].any(axis=0, keepdims=True),
             start=self.start,
             cell_means=row @ self.cell_means[kept],
@@ -137,41 +144,62 @@ def influence_series(
         raise InvalidInput(f"treatment, control and post have shapes {shapes}: they need the same hours")
     with np.errstate(all="ignore"):
         used = np.isfinite(values[0]) & np.isfinite(values[1]) & (counts[0] > 0) & (counts[1] > 0)
-        arms = [_ArmMeans.of(y, n, used, start) for y, n in zip(values, counts, strict=True)]
-        return _assembled(arms[0], arms[1], used, start)
+        arms = [_arm(y, n, used, start) for y, n in zip(values, counts, strict=True)]
+        memory = arms[0].deviation - arms[1].deviation
+        if treatment_n is not None or control_n is not None:
+            memory *= _quarter_root(counts[0], counts[1], used)
+            for window in (slice(0, start), slice(start, None)):
+                memory[:, window] -= _means(memory[:, window], used[:, window])[:, None]
+            memory[~used] = 0.0
+        return _assembled(arms[0], arms[1], memory, used, start)
 
 
-@dataclass(frozen=True, eq=False)
-class _ArmMeans:
-    """One arm: window means as base + mean, hourly contributions, and the largest value."""
+class _Arm(NamedTuple):
+    """One arm: window means as base + mean, hourly deviations and contributions, largest value."""
 
     base: Array
     pre: Array
     post: Array
+    deviation: Array
     contribution: Array
     level: Array
 
-    @classmethod
-    def of(cls, values: Array, counts: Array, used: Mask, start: int) -> "_ArmMeans":
-        """Weighted window means, taken around a base so that a large offset costs no digits."""
-        filled = np.where(used, values, 0.0)
-        hours = np.maximum(used.sum(axis=1), 1)
-        base = filled.sum(axis=1) / hours
-        deviation = np.where(used, values - base[:, None], 0.0)
-        weights = np.where(used, counts, 0.0)
-        contribution = np.empty_like(deviation)
-        means = []
-        for window in (slice(0, start), slice(start, None)):
-            shares = weights[:, window]
-            shares = shares / shares.sum(axis=1, keepdims=True)
-            mean = np.einsum("mt,mt->m", shares, deviation[:, window])
-            contribution[:, window] = shares * (deviation[:, window] - mean[:, None])
-            means.append(mean)
-        return cls(base, means[0], means[1], contribution, np.abs(filled).max(axis=1, initial=0.0))
+
+def _arm(values: Array, counts: Array, used: Mask, start: int) -> _Arm:
+    """Weighted window means, taken around a base so that a large offset costs no digits."""
+    filled = np.where(used, values, 0.0)
+    base = _means(filled, used)
+    deviation = np.where(used, filled - base[:, None], 0.0)
+    contribution = np.where(used, counts, 0.0)
+    means = []
+    for window in (slice(0, start), slice(start, None)):
+        shares, around = contribution[:, window], deviation[:, window]
+        shares /= shares.sum(axis=1, keepdims=True)
+        mean = np.einsum("mt,mt->m", shares, around)
+        around -= np.where(used[:, window], mean[:, None], 0.0)
+        shares *= around
+        means.append(mean)
+    return _Arm(base, means[0], means[1], deviation, contribution, np.abs(filled).max(axis=1, initial=0.0))
 
 
-def _assembled(treatment: _ArmMeans, control: _ArmMeans, used: Mask, start: int) -> InfluenceSeries:
-    difference = treatment.contribution - control.contribution
+def _means(values: Array, used: Mask) -> Array:
+    """Plain means over the used hours; the others hold 0."""
+    means: Array = values.sum(axis=1) / np.maximum(used.sum(axis=1), 1)
+    return means
+
+
+def _quarter_root(treatment_n: Array, control_n: Array, used: Mask) -> Array:
+    """(participants behind the hour's difference)^¼, their harmonic sum, over its mean."""
+    root: Array = np.where(used, treatment_n / (treatment_n + control_n) * control_n, 0.0) ** 0.25
+    return root / _means(root, used)[:, None]
+
+
+def _assembled(treatment: _Arm, control: _Arm, memory: Array, used: Mask, start: int) -> InfluenceSeries:
+    effect = treatment.contribution - control.contribution
+    baseline = control.contribution.copy()
+    baseline[:, :start] = effect[:, :start]
+    effect[:, :start] *= -1.0
+    post_means = treatment.base + treatment.post, control.base + control.post
     if start:
         change = control.post - control.pre
         estimate = (treatment.post - treatment.pre) - change
@@ -179,17 +207,14 @@ def _assembled(treatment: _ArmMeans, control: _ArmMeans, used: Mask, start: int)
         pre_means = treatment.base + treatment.pre, control.base + control.pre
     else:
         estimate = (treatment.base - control.base) + (treatment.post - control.post)
-        counterfactual = control.base + control.post
+        counterfactual = post_means[1]
         pre_means = np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
-    effect, baseline = difference.copy(), control.contribution.copy()
-    effect[:, :start] *= -1.0
-    baseline[:, :start] = difference[:, :start]
-    post_means = treatment.base + treatment.post, control.base + control.post
     return InfluenceSeries(
         estimate=estimate,
         counterfactual=counterfactual,
         effect_contribution=effect,
         counterfactual_contribution=baseline,
+        memory=memory,
         used=used,
         start=start,
         cell_means=np.stack([pre_means[0], post_means[0], pre_means[1], post_means[1]], axis=1),

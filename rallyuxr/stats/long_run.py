@@ -1,9 +1,8 @@
 """Variance of a sum of serially correlated hours: the estimators that an effect's error can rest on.
 
-Each estimator takes the same thing: a tuple of windows (baseline and post, or post alone), each an
-array (M, K, L) of M metrics, K series and L hours, that hold what every hour contributes to the error
-of K estimates. The errors are the sums of the contributions over all hours; the estimators answer
-with their covariance. Series 0 is the effect: autoregressions and degrees of freedom are its own.
+Each estimator takes the same thing: windows (baseline and post, or post alone) that hold what every
+hour contributes to the errors of K estimates. The errors are the sums of the contributions over all
+hours; the estimators answer with their covariance. Degrees of freedom are those of estimate 0.
 
 Notation: Ω is the long-run variance, the sum of all autocovariances, so that Var(Σ x) ≈ L Ω.
 """
@@ -11,13 +10,12 @@ Notation: Ω is the long-run variance, the sum of all autocovariances, so that V
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Windows = Sequence[Array]
 
 # Chosen by measurement, see docs/method.md and benchmarks/size_grid.py.
 MAX_ORDER = 12
@@ -27,6 +25,15 @@ MAX_PERSISTENCE = 0.985
 MIN_DOF = 2.0
 MIN_COSINES = 4
 MIN_HOURS = 2 * MIN_COSINES
+
+
+class Window(NamedTuple):
+    """L consecutive hours of M metrics."""
+
+    contributions: Array
+    """(M, K, L): to the errors of K estimates."""
+    memory: Array
+    """(M, L): the series that autoregressions are fitted to."""
 
 
 class SumVariance(NamedTuple):
@@ -51,7 +58,7 @@ class Autoregression(NamedTuple):
     """(M,): sampling variance of that sum, within and between orders."""
 
 
-def prewhitened_ewc(windows: Windows, *, max_order: int = MAX_ORDER) -> SumVariance:
+def prewhitened_ewc(windows: Sequence[Window], *, max_order: int = MAX_ORDER) -> SumVariance:
     """Prewhitened equal-weighted-cosine variance, one Ω per window: the default.
 
     An autoregression takes out most of the serial correlation, the mean square of the lowest cosine
@@ -65,106 +72,104 @@ def prewhitened_ewc(windows: Windows, *, max_order: int = MAX_ORDER) -> SumVaria
     Andrews and Monahan (1992), Econometrica 60:953-966. Lazarus, Lewis, Stock and Watson (2018),
     Journal of Business & Economic Statistics 36:541-559.
     """
-    lengths = [window.shape[-1] for window in windows]
+    lengths = [window.memory.shape[1] for window in windows]
     order = min(max_order, max(lengths) // 14)
-    # per-hour deviations: contributions of windows of different length on one scale
-    deviations = [window * length for window, length in zip(windows, lengths, strict=True)]
-    model = fit_autoregression([window[:, 0] for window in deviations], order)
-    persistence = np.minimum(model.persistence, MAX_PERSISTENCE)
-    recolour = 1.0 / (1.0 - persistence)
+    model = fit_autoregression([window.memory for window in windows], order)
     measured = {
-        index: _cosine_variance(_filtered(window, model.coefficients), COSINE_RATE)
-        for index, window in enumerate(deviations)
+        index: _cosine_variance(_filtered(window.contributions, model.coefficients), COSINE_RATE)
+        for index, window in enumerate(windows)
         if lengths[index] - order >= MIN_HOURS
     }
     lender = next(iter(measured))
-    weights = dict.fromkeys(measured, 0.0)
-    for index, length in enumerate(lengths):
-        weights[index if index in measured else lender] += 1.0 / length
+    weights = {index: float(lengths[index]) for index in measured}
+    for index in set(range(len(windows))) - set(measured):
+        weights[lender] += lengths[lender] ** 2 / lengths[index]
     parts = [(weights[index] * omega, cosines) for index, (omega, cosines) in measured.items()]
+    recolour = 1.0 / (1.0 - np.minimum(model.persistence, MAX_PERSISTENCE))
     covariance = sum(part for part, _ in parts) * recolour[:, None, None] ** 2
     noise = _relative_error(parts) + 4.0 * model.persistence_variance * recolour**2
     return SumVariance(covariance, np.maximum(2.0 / noise, MIN_DOF), model.persistence)
 
 
-def ewc(windows: Windows) -> SumVariance:
+def ewc(windows: Sequence[Window]) -> SumVariance:
     """Equal-weighted-cosine variance per window without prewhitening (Lazarus et al. 2018)."""
     parts = []
-    for window in windows:
-        omega, cosines = _cosine_variance(window, 0.4)
-        parts.append((omega * window.shape[-1], cosines))
+    for contributions, _ in windows:
+        omega, cosines = _cosine_variance(contributions, 0.4)
+        parts.append((omega * contributions.shape[-1], cosines))
     return _satterthwaite(parts)
 
 
-def newey_west(windows: Windows) -> SumVariance:
+def newey_west(windows: Sequence[Window]) -> SumVariance:
     """Newey and West (1987) with the textbook lag 4(T/100)^(2/9) and the normal distribution.
 
     The same number as a regression of the arms' difference on a post dummy gives. Rejects true nulls
     far too often under strong serial correlation; kept for comparison.
     """
-    hours = np.concatenate(windows, axis=-1)
+    hours = np.concatenate([window.contributions for window in windows], axis=-1)
     lag = int(4.0 * (hours.shape[-1] / 100.0) ** (2.0 / 9.0))
     metrics = len(hours)
     return SumVariance(_bartlett_sum(hours, lag), np.full(metrics, np.inf), np.zeros(metrics))
 
 
-def newey_west_fixed_b(windows: Windows) -> SumVariance:
+def newey_west_fixed_b(windows: Sequence[Window]) -> SumVariance:
     """Newey-West per window with lag 1.3·√L and a t distribution that knows the lag's share b of L.
 
     Fixed-b theory for the Bartlett kernel: the mean costs the estimate the share b, and its noise is
     that of 3/(2b) degrees of freedom (Sun 2014, Journal of Econometrics 178:659-677).
     """
     parts = []
-    for window in windows:
-        length = window.shape[-1]
+    for contributions, _ in windows:
+        length = contributions.shape[-1]
         lag = min(math.ceil(1.3 * math.sqrt(length)), length - 1)
         share = min((lag + 1) / length, 0.75)
-        parts.append((_bartlett_sum(window, lag) / (1.0 - share), 1.5 / share))
+        parts.append((_bartlett_sum(contributions, lag) / (1.0 - share), 1.5 / share))
     return _satterthwaite(parts)
 
 
-def block_means(windows: Windows, size: int) -> SumVariance:
+def block_means(windows: Sequence[Window], size: int) -> SumVariance:
     """Welch's test on the means of blocks of `size` hours, taken as independent; 1 is hour by hour.
 
     Hours after the last full block are left out of the variance, not of the estimate.
     """
     parts = []
-    for window in windows:
-        blocks = _block_sums(window, size)
+    for contributions, _ in windows:
+        blocks = _block_sums(contributions, size)
         count = blocks.shape[-1]
         blocks = blocks - blocks.mean(axis=-1, keepdims=True)
-        scale = window.shape[-1] / size / (count - 1)
+        scale = contributions.shape[-1] / size / (count - 1)
         parts.append((blocks @ blocks.swapaxes(-1, -2) * scale, count - 1))
     return _satterthwaite(parts)
 
 
-def blocked_prewhitened_ewc(windows: Windows, size: int = 4) -> SumVariance:
+def blocked_prewhitened_ewc(windows: Sequence[Window], size: int = 4) -> SumVariance:
     """The default's estimator on sums of `size` hours with an autoregression of order one."""
-    blocks = [_block_sums(window, size) for window in windows]
-    lost = [window.shape[-1] / (size * block.shape[-1]) for window, block in zip(windows, blocks, strict=True)]
-    return prewhitened_ewc(
-        [block * math.sqrt(factor) for block, factor in zip(blocks, lost, strict=True)], max_order=1
-    )
+    blocks = [
+        Window(_block_sums(contributions, size), _block_sums(memory, size)) for contributions, memory in windows
+    ]
+    return prewhitened_ewc(blocks, max_order=1)
 
 
-def without_daily_cycle(window: Array, used: NDArray[np.bool_], periods_per_day: int) -> Array:
-    """Take each hour of day's own mean out of a window (M, K, L).
+def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day: int) -> Array:
+    """Take each hour of day's own mean out of one window's series (..., M, L).
 
     A daily cycle that differs between the arms is not noise. `used` (M, L) says which hours count;
     the others stay 0. Windows of fewer than four days are returned as they are: their hourly means
     would hold more noise than cycle.
     """
-    length = window.shape[-1]
+    length = series.shape[-1]
     if periods_per_day < 2 or length < 4 * periods_per_day:
-        return window
+        return series
     days = -(-length // periods_per_day)
     padding = days * periods_per_day - length
-    padded = np.pad(window, ((0, 0), (0, 0), (0, padding))) if padding else window
-    counted = np.pad(used, ((0, 0), (0, padding))) if padding else used
-    cycle = padded.reshape(*window.shape[:2], days, periods_per_day).sum(axis=2)
-    hours = counted.reshape(-1, days, periods_per_day).sum(axis=1)[:, None]
-    tiled = np.tile(cycle / np.maximum(hours, 1), days)[..., :length]
-    adjusted: Array = np.where(used[:, None], window - tiled, 0.0)
+
+    def by_day(values: NDArray[Any]) -> NDArray[Any]:
+        widths = [(0, 0)] * (values.ndim - 1) + [(0, padding)]
+        return np.pad(values, widths).reshape(*values.shape[:-1], days, periods_per_day)
+
+    hours = np.maximum(by_day(used).sum(axis=-2), 1)
+    cycle = by_day(series).sum(axis=-2) / hours
+    adjusted: Array = np.where(used, series - np.tile(cycle, days)[..., :length], 0.0)
     return adjusted
 
 
@@ -197,8 +202,9 @@ def fit_autoregression(windows: Sequence[Array], max_order: int) -> Autoregressi
 
 
 def _lagged_products(windows: Sequence[Array], lag: int) -> Array:
-    products = [np.einsum("mt,mt->m", x[:, lag:], x[:, : x.shape[1] - lag]) for x in windows if x.shape[1] > lag]
-    total: Array = np.sum(products, axis=0)
+    total: Array = sum(
+        np.einsum("mt,mt->m", window[:, lag:], window[:, : max(window.shape[1] - lag, 0)]) for window in windows
+    )
     return total
 
 

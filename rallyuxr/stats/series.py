@@ -1,7 +1,7 @@
 """Difference-in-differences of one treated and one control series, valid under serial correlation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -169,7 +169,7 @@ def estimates_from_influence(
 class _Estimator(NamedTuple):
     """A variance estimator and the fewest hours of the shorter and the longer window it can work on."""
 
-    run: Callable[[long_run.Windows], long_run.SumVariance]
+    run: Callable[[Sequence[long_run.Window]], long_run.SumVariance]
     shorter: int
     longer: int
     removes_daily_cycle: bool = False
@@ -218,16 +218,17 @@ class _Noise(NamedTuple):
 
 
 def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> _Noise:
-    contributions = np.stack([influence.effect_contribution, influence.counterfactual_contribution], axis=1)
+    series = np.stack([influence.effect_contribution, influence.counterfactual_contribution, influence.memory])
     with np.errstate(all="ignore"):
         scale = np.abs(influence.effect_contribution).max(axis=1)
-        contributions /= scale[:, None, None]
-        windows = [contributions[..., window] for window in influence.windows]
-        if estimator.removes_daily_cycle:
-            windows = [
-                long_run.without_daily_cycle(part, influence.used[:, window], periods_per_day)
-                for part, window in zip(windows, influence.windows, strict=True)
-            ]
+        series[:2] /= scale[:, None]
+        series[2] /= np.abs(influence.memory).max(axis=1)[:, None]
+        windows = []
+        for window in influence.windows:
+            part, used = series[..., window], influence.used[:, window]
+            if estimator.removes_daily_cycle:
+                part = long_run.without_daily_cycle(part, used, periods_per_day)
+            windows.append(long_run.Window(part[:2].swapaxes(0, 1), part[2]))
         covariance, dof, persistence = estimator.run(windows)
         spare_hours = influence.used.sum(axis=1) - len(windows)
         return _Noise(scale, covariance, np.where(np.isinf(dof), dof, np.minimum(dof, spare_hours)), persistence)

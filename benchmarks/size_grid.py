@@ -1,0 +1,127 @@
+"""How often does each method see an effect where there is none, and how wide is its interval?
+
+    python benchmarks/size_grid.py --quick
+    python benchmarks/size_grid.py --draws 2000 --markdown
+    python benchmarks/size_grid.py --draws 2000 --methods auto newey_west --phi 0.9
+
+Every cell draws experiments without an effect and analyses them with the product's own `did_series_batch`.
+`size` is the share of intervals at 95 % that exclude zero; an estimate moves with a planted effect one
+for one and its interval with it, so coverage is 1 - size. `width` is the mean interval width over that
+of an oracle: ± 1.96 true standard deviations of the estimate, taken over all draws of the cell.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import NamedTuple, get_args
+
+import numpy as np
+
+from rallyuxr.models.estimate import DidEstimate
+from rallyuxr.simulation.noise import NOISE_KINDS, null_arms
+from rallyuxr.stats.series import Method, did_series_batch
+
+PHIS = (0.0, 0.3, 0.6, 0.9, 0.95)
+WINDOW_DAYS = (7, 14, 28)
+CHUNK = 500
+Z = 1.959963984540054
+
+
+class Cell(NamedTuple):
+    """One measured cell of the grid."""
+
+    method: Method
+    kind: str
+    phi: float
+    window_days: int
+    size: float
+    width: float
+    flagged: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the cell meets the target: size 3 to 7 % (10 % at φ = .95) and width up to 1.25."""
+        return 0.03 <= self.size <= (0.07 if self.phi < 0.95 else 0.10) and self.width <= 1.25
+
+
+def measure(
+    *, kind: str, phi: float, window_days: int, methods: Sequence[Method], draws: int, seed: int = 1
+) -> Iterator[Cell]:
+    """Size and width of every method on the same draws."""
+    post = np.arange(2 * window_days * 24) >= window_days * 24
+    found: dict[Method, list[DidEstimate]] = {method: [] for method in methods}
+    for chunk in range(0, draws, CHUNK):
+        arms = null_arms(
+            kind=kind,
+            phi=phi,
+            draws=min(CHUNK, draws - chunk),
+            days=2 * window_days,
+            seed=[seed, list(NOISE_KINDS).index(kind), round(100 * phi), window_days, chunk],
+        )
+        for method in methods:
+            found[method] += did_series_batch(
+                arms.treatment,
+                arms.control,
+                post,
+                treatment_n=arms.treatment_n,
+                control_n=arms.control_n,
+                method=method,
+            )
+    for method, results in found.items():
+        intervals = np.array(
+            [(result.estimate, result.ci_lower, result.ci_upper) for result in results], dtype=float
+        )
+        estimate, lower, upper = intervals.T
+        rejected = (lower > 0) | (upper < 0)
+        flagged = np.array([any(w.code == "near_unit_root" for w in result.warnings) for result in results])
+        oracle = 2.0 * Z * float(np.sqrt(np.mean(estimate**2)))
+        width = float(np.mean(upper - lower)) / oracle
+        yield Cell(method, kind, phi, window_days, float(rejected.mean()), width, float(flagged.mean()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=2000, help="experiments in each cell")
+    parser.add_argument("--quick", action="store_true", help="200 draws, φ in 0, .6, .9, windows of 7 and 14 days")
+    parser.add_argument("--markdown", action="store_true", help="print tables for docs/method.md")
+    parser.add_argument("--methods", nargs="+", default=["auto"], choices=[*get_args(Method), "all"])
+    parser.add_argument("--kinds", nargs="+", default=list(NOISE_KINDS), choices=list(NOISE_KINDS))
+    parser.add_argument("--phi", nargs="+", type=float, default=PHIS)
+    parser.add_argument("--days", nargs="+", type=int, default=WINDOW_DAYS)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if options.quick:
+        options.draws, options.phi, options.days = 200, (0.0, 0.6, 0.9), (7, 14)
+    methods = [m for m in get_args(Method) if m != "auto"] if "all" in options.methods else options.methods
+    started = time.perf_counter()
+    cells = [
+        cell
+        for kind, phi, days in product(options.kinds, options.phi, options.days)
+        for cell in measure(
+            kind=kind, phi=phi, window_days=days, methods=methods, draws=options.draws, seed=options.seed
+        )
+    ]
+    for method in methods:
+        _print_table([cell for cell in cells if cell.method == method], options.markdown)
+    print(f"\n{options.draws} draws a cell, {time.perf_counter() - started:.0f} s")
+
+
+def _print_table(cells: Sequence[Cell], markdown: bool) -> None:
+    days = sorted({cell.window_days for cell in cells})
+    row, header = ("| {} |", "| {} |\n|" + "---|" * (2 + len(days))) if markdown else ("{}", "{}")
+    separator = " | " if markdown else "  "
+    print(f"\n**{cells[0].method}**: {sum(cell.holds for cell in cells)} of {len(cells)} cells hold\n")
+    print(header.format(separator.join([f"{'noise':21}", "φ   ", *(f"{d}+{d} days     " for d in days)])))
+    for kind, phi in dict.fromkeys((cell.kind, cell.phi) for cell in cells):
+        texts = [
+            f"{cell.size:.3f} / {cell.width:.2f}{' ' if cell.holds else '*'}"
+            + (f" {cell.flagged:.0%}" if cell.flagged > 0.005 else "    ")
+            for cell in cells
+            if (cell.kind, cell.phi) == (kind, phi)
+        ]
+        print(row.format(separator.join([f"{kind:21}", f"{phi:<4}", *texts])))
+
+
+if __name__ == "__main__":
+    main()
