@@ -7,7 +7,7 @@ from pydantic import Field
 from rallyuxr.models.base import Money, Record, Timestamp
 from rallyuxr.models.diagnostics import Diagnostics, EventStudy
 from rallyuxr.models.estimate import DidEstimate
-from rallyuxr.models.experiment import DataSource, Role
+from rallyuxr.models.experiment import DataSource, ExpectedOutcome, Role
 from rallyuxr.models.metric_value import Currency, Direction, Exposure, MetricId, ValueType
 
 AnalysisStatus = Literal["processing", "complete", "failed"]
@@ -47,7 +47,8 @@ class DidResult(Record):
     """One metric's effect: the contract's fields, then what makes them trustworthy.
 
     The contract's `absolute_difference` and `relative_difference` compare the arms after the start;
-    the effect itself is `estimate`, and `p_value` and `confidence_interval` belong to it.
+    the effect itself is `estimate`, and `p_value` and `confidence_interval` belong to it. While the
+    experiment runs these two are the always-valid ones, which may be looked at every hour.
     All values are as stored; multiply by the metric's unitScale to read them in its unit.
     """
 
@@ -109,8 +110,8 @@ class BreakEven(Record):
 class EconomicImpact(Record):
     """The experiment in money, at the experiment's confidence level.
 
-    The total's interval comes from the priced sum of the metrics' own series, so their covariance counts.
-    Annualised figures are absent for a one-off; ROI is absent without a cost.
+    The total's interval comes from the priced sum of the metrics' own series, so their covariance counts;
+    `covariance` gives the same variance, w'Σw, and answers for other prices. Annualised figures are absent for a one-off; ROI is absent without a cost.
     """
 
     total_impact: float | None = None
@@ -121,6 +122,7 @@ class EconomicImpact(Record):
     total_interval: Interval | None = None
     total_std_error: float | None = None
     total_dof: float | None = None
+    critical_value: float | None = Field(default=None, description="standard errors on each side of the intervals")
     annualized_interval: Interval | None = None
     roi_interval: Interval | None = None
     probability_positive: float | None = None
@@ -131,7 +133,7 @@ class EconomicImpact(Record):
     annual_decay: float | None = None
     break_even: BreakEven = BreakEven()
     covariance: dict[MetricId, dict[MetricId, float]] = Field(
-        default_factory=dict, description="covariance of the counted metrics' effects, stored values"
+        default_factory=dict, description="joint covariance of the metrics' effects, stored values"
     )
     verdict: Verdict | None = None
     reason: str | None = None
@@ -181,5 +183,8 @@ class ExperimentAnalysis(Record):
     version: str
     data_version: int
     data_source: DataSource
+    confidence_level: float
+    expected_outcome: ExpectedOutcome
+    running: bool = Field(default=False, description="whether the window was still open: intervals are always-valid")
     verdict: Verdict
     failure_reason: str | None = None
