@@ -19,6 +19,7 @@ from rallyuxr.stats.panel_estimates import (
     report_resampled,
     welch,
 )
+from rallyuxr.stats.panel_sql import is_queryable, query_moments
 from rallyuxr.stats.permutation import Randomization, permutation, placebo
 from rallyuxr.stats.unit_means import UnitMeans, collapse_units, merge_clusters
 from rallyuxr.stats.wild_bootstrap import WildBootstrap, wild_cluster_bootstrap
@@ -135,6 +136,9 @@ def did_panel(
     _refuse_options(names, options)
     if unit is None:
         return _from_cross_section(data, names, options)
+    moments = query_moments(data, names) if is_queryable(data, names) else None
+    if moments is not None and _is_closed_form(moments, options):
+        return from_moments(moments, choose_method(moments, method), small_sample, confidence_level)
     return _from_panel(read_panel(data, names), options)
 
 
@@ -146,6 +150,13 @@ class _Options(NamedTuple):
     small_sample: str
     reps: int
     seed: int
+
+
+def _is_closed_form(moments: PanelMoments, options: _Options) -> bool:
+    """Whether the moments alone answer, without each unit's change."""
+    if options.method == "twfe":
+        return moments.balanced
+    return choose_method(moments, options.method) not in _RESAMPLING
 
 
 def _from_cross_section(data: Any, names: ColumnNames, options: _Options) -> DidEstimate:

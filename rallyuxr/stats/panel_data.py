@@ -113,7 +113,7 @@ def read_columns(data: Any, names: Sequence[str]) -> dict[str, Any]:
         data = _read_parquet(data, names)
     elif is_duckdb_relation(data):
         data = data.select(*(f'"{name}"' for name in _present(data.columns, names))).to_arrow_table()
-    available = _column_names(data)
+    available = column_names(data)
     columns = {name: _as_array(data[name], name) for name in _present(available, names)}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1:
@@ -189,6 +189,13 @@ def stack_numbers(columns: Mapping[str, Any], names: Sequence[str]) -> Floats:
     return np.stack([numbers(columns[name], name) for name in names])
 
 
+def to_arrow(column: Any) -> Any:
+    """A column of a pandas, polars or pyarrow table as an Arrow array."""
+    import pyarrow
+
+    return pyarrow.chunked_array(column) if hasattr(column, "__arrow_c_stream__") else pyarrow.array(column)
+
+
 def _present(available: Sequence[str], names: Sequence[str]) -> Sequence[str]:
     missing = [name for name in names if name not in available]
     if missing:
@@ -196,7 +203,8 @@ def _present(available: Sequence[str], names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def _column_names(data: Any) -> list[str]:
+def column_names(data: Any) -> list[str]:
+    """The names of the columns of a mapping, frame or relation."""
     if isinstance(data, Mapping):
         return list(data)
     names = getattr(data, "column_names", getattr(data, "columns", None))
@@ -209,12 +217,13 @@ def _column_names(data: Any) -> list[str]:
 
 
 def _read_parquet(path: Any, names: Sequence[str]) -> Any:
-    import pyarrow.parquet
+    import pyarrow.dataset
 
     try:
-        return pyarrow.parquet.read_table(path, columns=list(names))
+        file = pyarrow.dataset.dataset(path)
     except FileNotFoundError:
         raise InvalidInput(f"there is no file {os.fspath(path)!r}; pass the path of a Parquet file") from None
+    return file.to_table(columns=list(_present(file.schema.names, names)))
 
 
 def _as_array(column: Any, name: str) -> Any:
@@ -232,7 +241,7 @@ def _as_array(column: Any, name: str) -> Any:
 def _from_arrow(column: Any, name: str) -> Any:
     import pyarrow
 
-    array = pyarrow.chunked_array(column) if hasattr(column, "__arrow_c_stream__") else pyarrow.array(column)
+    array = to_arrow(column)
     if array.null_count:
         raise InvalidInput(
             f"column {name!r} has {array.null_count} missing values of {len(array)}; "

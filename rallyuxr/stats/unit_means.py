@@ -159,7 +159,6 @@ class _Cells:
     """Sums by unit and window, (2·G,) each: cell 2·unit + post."""
 
     count: NDArray[np.int64]
-    treated_count: NDArray[np.int64]
     weight: Floats | None
     outcome: Floats
     covariates: Floats
@@ -170,11 +169,10 @@ def _collapse_rows(panel: Panel) -> UnitMeans:
     """Sums by unit and window for rows in any order."""
     shift = float(panel.outcome[0])
     refuse_duplicates(panel)
+    arms = _unit_arms(panel)
     cells = _sum_cells(panel, shift)
     count = cells.count.reshape(-1, 2)
-    treated_count = cells.treated_count.reshape(-1, 2).sum(axis=1)
     rows = count.sum(axis=1)
-    _refuse_mixed_arms(panel, treated_count, rows)
     _refuse_mixed_periods(panel, cells.periods)
     has_baseline = bool(count[:, 0].any())
     if not count[:, 1].any():
@@ -192,7 +190,7 @@ def _collapse_rows(panel: Panel) -> UnitMeans:
     seen_periods = cells.periods.reshape(-1, 2).any(axis=1)
     n_periods = int(seen_periods.sum())
     return UnitMeans(
-        treated=treated_count[keep] > 0,
+        treated=arms[keep],
         change=post - pre if has_baseline else post + shift,
         pre=pre,
         covariates=np.array([window_means(row)[before] for row in cells.covariates]).reshape(-1, keep.size),
@@ -212,7 +210,6 @@ def _collapse_rows(panel: Panel) -> UnitMeans:
 def _sum_cells(panel: Panel, shift: float) -> _Cells:
     n_cells = 2 * panel.unit.count
     count = np.zeros(n_cells, dtype=np.int64)
-    treated_count = np.zeros(n_cells, dtype=np.int64)
     outcome = np.zeros(n_cells)
     weight = None if panel.weights is None else np.zeros(n_cells)
     covariates = np.zeros((len(panel.covariates), n_cells))
@@ -220,11 +217,12 @@ def _sum_cells(panel: Panel, shift: float) -> _Cells:
     for rows in row_blocks(panel.unit.codes):
         unit, post = panel.unit.codes[rows], panel.post[rows]
         low, high = int(unit.min()), int(unit.max())
-        cell = (unit - unit.dtype.type(low)).astype(np.intp) * 2 + post
+        cell = (unit - unit.dtype.type(low)).astype(np.intp)
+        cell *= 2
+        cell += post
         size = 2 * (high - low + 1)
         here = slice(2 * low, 2 * low + size)
         count[here] += np.bincount(cell, minlength=size)
-        treated_count[here] += np.bincount(cell[panel.treated[rows]], minlength=size)
         row_weight = 1.0 if panel.weights is None else panel.weights[rows]
         outcome[here] += np.bincount(cell, row_weight * (panel.outcome[rows] - shift), size)
         if weight is not None:
@@ -232,7 +230,7 @@ def _sum_cells(panel: Panel, shift: float) -> _Cells:
         for sums, values in zip(covariates, panel.covariates, strict=True):
             sums[here] += np.bincount(cell, row_weight * values[rows], size)
         periods += np.bincount(panel.period.codes[rows].astype(np.intp) * 2 + post, minlength=periods.size)
-    return _Cells(count, treated_count, weight, outcome, covariates, periods)
+    return _Cells(count, weight, outcome, covariates, periods)
 
 
 def row_blocks(unit: Codes) -> list[slice]:
@@ -269,14 +267,20 @@ def _first_duplicate(panel: Panel) -> str:
     return f"unit {panel.unit.label(unit)} in period {panel.period.label(period)}"
 
 
-def _refuse_mixed_arms(panel: Panel, treated_count: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
-    mixed = np.flatnonzero((treated_count > 0) & (treated_count < rows))
-    if mixed.size:
-        raise InvalidInput(
-            f"treated changes over time for {mixed.size} units, for instance unit {panel.unit.label(mixed[0])}; "
-            "treated names the arm and is constant within a unit. If units start at different times, "
-            "use did_staggered"
-        )
+def _unit_arms(panel: Panel) -> Flags:
+    """Each unit's arm, (n_units,); raises where it changes over time."""
+    arms = np.zeros(panel.unit.count, dtype=np.bool_)
+    blocks = row_blocks(panel.unit.codes)
+    for rows in blocks:
+        arms[panel.unit.codes[rows]] = panel.treated[rows]
+    for rows in blocks:
+        mixed = panel.unit.codes[rows][arms[panel.unit.codes[rows]] != panel.treated[rows]]
+        if mixed.size:
+            raise InvalidInput(
+                f"treated changes over time, for instance for unit {panel.unit.label(mixed[0])}; treated names the "
+                "arm and is constant within a unit. If units start at different times, use did_staggered"
+            )
+    return arms
 
 
 def _refuse_mixed_periods(panel: Panel, periods: NDArray[np.int64]) -> None:

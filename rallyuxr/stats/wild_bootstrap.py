@@ -123,8 +123,8 @@ def _arm_shares(units: UnitMeans) -> Floats:
 
 def _arm_means(treated: Flags, share: Floats, values: Floats) -> Floats:
     """Each row's arm means, spread over the clusters: (m, n) to (m, n)."""
-    treatment = values @ np.where(treated, share, 0.0)
-    control = values @ np.where(treated, 0.0, share)
+    treatment: Floats = values @ np.where(treated, share, 0.0)
+    control: Floats = values @ np.where(treated, 0.0, share)
     return np.where(treated, treatment[:, None], control[:, None])
 
 

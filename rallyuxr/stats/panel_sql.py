@@ -1,0 +1,169 @@
+"""The collapse to unit means inside DuckDB: for files and relations of any size, with ids of any type.
+
+The rows never leave DuckDB. One query groups by unit and answers with the moments of both arms, so
+memory grows with the number of units, not of rows. Whatever looks unusual is answered by None: the
+caller then reads the rows, and either finds what is wrong or computes the same by another way.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
+from rallyuxr.stats.panel_data import ColumnNames, column_names, is_duckdb_relation, is_path, to_arrow
+
+_MOST_PERIODS = 30
+"""Each unit's (period, post) cells are bits 2·period + post of one 64-bit integer, its arms bits 60 and 61."""
+
+_LARGE_FRAME = 200_000
+"""Frames with fewer rows are encoded in memory."""
+
+_AFTER_BITS = sum(1 << (2 * code + 1) for code in range(_MOST_PERIODS))
+_TREATED_BIT = 1 << 61
+
+_MOMENTS = """
+WITH cells AS (
+    SELECT {unit} AS unit, {outcome} - {shift!r} AS y, {post} = 1 AS after,
+           (CASE WHEN {post} = 1 THEN 2::BIGINT WHEN {post} = 0 THEN 1::BIGINT END << (2 * {code}))
+           | CASE WHEN {treated} = 1 THEN 1::BIGINT << 61 WHEN {treated} = 0 THEN 1::BIGINT << 60 END AS cell
+    FROM panel {join}
+), units AS (
+    SELECT unit, count(y) AS n, sum(y) AS total, sum(CASE WHEN after THEN y ELSE 0 END) AS total_after,
+           bit_or(cell) AS cells
+    FROM cells GROUP BY unit
+), windows AS (
+    SELECT cells >= {treated_bit} AS treated, n, cells,
+           unit IS NOT NULL AND bit_count(cells) = n + 1 AND isfinite(total) AS valid,
+           bit_count(cells & {after_bits}) AS n_after, n - n_after AS n_before,
+           n_after > 0 AND n_before > 0 AS complete,
+           (total - total_after) / n_before AS pre, total_after / n_after - pre AS change
+    FROM units
+)
+SELECT treated, bool_and(valid), sum(n)::BIGINT, min(n), max(n), bit_or(cells), count(*),
+       count(*) FILTER (complete),
+       avg(change) FILTER (complete AND valid), avg(pre) FILTER (complete AND valid),
+       var_samp(change) FILTER (complete AND valid), covar_samp(change, pre) FILTER (complete AND valid),
+       var_samp(pre) FILTER (complete AND valid)
+FROM windows GROUP BY treated ORDER BY treated
+"""
+
+
+def is_queryable(data: Any, names: ColumnNames) -> bool:
+    """Whether to ask DuckDB for the moments: of files, relations, and large frames whose ids are not integers."""
+    if names.unit is None or names.covariates or names.cluster is not None or names.weights is not None:
+        return False
+    if is_path(data):
+        return os.path.isfile(data)
+    if is_duckdb_relation(data):
+        return True
+    if isinstance(data, Mapping) or not set(names.used()) <= set(column_names(data)):
+        return False
+    return len(data) >= _LARGE_FRAME and "int" not in str(_column_type(data[names.unit])).lower()
+
+
+def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
+    """Moments of both arms of a Parquet file or DuckDB relation; None where the rows need a closer look.
+
+    Parameters
+    ----------
+    data
+        The path of a Parquet file, or a DuckDB relation.
+    names
+        Without covariates, cluster and weights, which need the rows.
+    """
+    relation = _relation(data, names)
+    if not set(names.used()) <= set(relation.columns):
+        return None
+    period = _code_periods(relation, names)
+    first = relation.select(f"{_quote(names.outcome)}::DOUBLE").limit(1).fetchall()
+    if period is None or not first or first[0][0] is None or not np.isfinite(first[0][0]):
+        return None
+    shift = float(first[0][0])
+    code, join = period
+    sql = _MOMENTS.format(
+        unit=_quote(names.unit),
+        treated=_quote(names.treated),
+        outcome=_quote(names.outcome),
+        post=_quote(names.post),
+        shift=shift,
+        code=code,
+        join=join,
+        after_bits=_AFTER_BITS,
+        treated_bit=_TREATED_BIT,
+    )
+    arms = relation.query("panel", sql).fetchall()
+    n_obs = relation.aggregate("count(*)").fetchall()[0][0]
+    return _moments(arms, n_obs, shift)
+
+
+def _relation(data: Any, names: ColumnNames) -> Any:
+    if is_duckdb_relation(data):
+        return data
+    import duckdb
+
+    connection = duckdb.connect()
+    if is_path(data):
+        return connection.read_parquet(os.fspath(data))
+    import pyarrow
+
+    return connection.from_arrow(pyarrow.table({name: to_arrow(data[name]) for name in names.used()}))
+
+
+def _column_type(column: Any) -> Any:
+    return column.type if hasattr(column, "type") else column.dtype
+
+
+def _quote(name: str | None) -> str:
+    return '"' + str(name).replace('"', '""') + '"'
+
+
+def _code_periods(relation: Any, names: ColumnNames) -> tuple[str, str] | None:
+    """SQL for a period's code and the join it needs; None for more periods than there are bits."""
+    column = _quote(names.period)
+    bounds = relation.aggregate(f"min({column}), max({column}), any_value(typeof({column}))")
+    low, high, kind = bounds.fetchall()[0]
+    if low is None:
+        return None
+    if isinstance(low, int) and "INT" in kind and high - low < _MOST_PERIODS:
+        return f"({column} - {low})::BIGINT", ""
+    distinct = relation.query("panel", f"SELECT count(DISTINCT {column}) FROM panel").fetchall()[0][0]
+    if distinct > _MOST_PERIODS:
+        return None
+    codes = f"SELECT {column}, row_number() OVER () - 1 AS period_code FROM (SELECT DISTINCT {column} FROM panel)"
+    return "period_code", f"JOIN ({codes}) USING ({column})"
+
+
+def _moments(arms: list[tuple[Any, ...]], n_obs: int, shift: float) -> PanelMoments | None:
+    valid = [arm[0] for arm in arms] == [False, True] and all(arm[1] for arm in arms)
+    if not valid or sum(arm[2] for arm in arms) != n_obs:
+        return None
+    control, treatment = (_arm(*arm[7:]) for arm in arms)
+    cells = arms[0][5] | arms[1][5]
+    before, after = cells & _AFTER_BITS >> 1, (cells & _AFTER_BITS) >> 1
+    n_periods = (before | after).bit_count()
+    if before & after or not before or control is None or treatment is None:
+        return None
+    return PanelMoments(
+        treatment=treatment,
+        control=control,
+        shift=shift,
+        n_obs=n_obs,
+        n_units=treatment.n_units + control.n_units,
+        n_incomplete=sum(arm[6] - arm[7] for arm in arms),
+        has_baseline=True,
+        balanced=all(arm[3] == arm[4] == n_periods for arm in arms),
+        n_periods=n_periods,
+        post_share=after.bit_count() / n_periods,
+    )
+
+
+def _arm(
+    n_units: int, change: float, pre: float, v_change: float, covariance: float, v_pre: float
+) -> ArmMoments | None:
+    """One arm from sample moments; None for arms of one unit, which have no sample variance."""
+    if n_units < 2:
+        return None
+    cov = np.array([[v_change, covariance], [covariance, v_pre]]) / n_units
+    return ArmMoments(n_units, np.array([change, pre]), cov)
