@@ -1,5 +1,6 @@
 """The account, region and stage that `infra` works on, and its clients."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 
 
 class Cloud:
-    """One stage in one account and region, reached through the standard AWS environment."""
+    """One stage in one account and region.
 
-    def __init__(self, settings: Settings) -> None:
+    `keys` are arguments of `boto3.Session`; without them the standard AWS environment decides.
+    """
+
+    def __init__(self, settings: Settings, keys: Mapping[str, str] | None = None) -> None:
         self.settings = settings
-        self._session = boto3.Session(region_name=settings.region)
+        self._session = boto3.Session(region_name=settings.region, **(keys or {}))  # type: ignore[arg-type]
 
     def client(self, service: str) -> Any:
         """A client that follows `AWS_ENDPOINT_URL` as the settings read it."""

@@ -15,7 +15,6 @@ from rallyuxr.store.tables import (
     EXPERIMENT_ANALYSIS,
     EXPERIMENT_DEFINITION,
     EXPERIMENT_RESULTS,
-    IDEMPOTENCY,
     METRIC_USAGE,
     METRIC_VALUE_HISTORY,
     METRIC_VALUES,
@@ -143,9 +142,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "rallyuxr.handlers.reconciler.handler",
         may=(
             access.tables(READ, *EXPERIMENTS, *PRICES, ORDERS, ORDER_INDEX),
-            access.tables(
-                WRITE, EXPERIMENT_DEFINITION, EXPERIMENT_ANALYSIS, METRIC_USAGE, ORDER_INDEX, AUDIT
-            ),
+            access.tables(WRITE, EXPERIMENT_DEFINITION, EXPERIMENT_ANALYSIS, METRIC_USAGE, ORDER_INDEX, AUDIT),
             access.objects(("GetObject", "PutObject"), "aggregates/"),
             access.listing(),
             access.invoke("resultsGenerator"),

@@ -36,8 +36,5 @@ class Alarm(Resource):
     def create(self) -> None:
         self.cloud.alarms.put_metric_alarm(AlarmName=self.name, **self.wanted())
 
-    def update(self, changed: Properties) -> None:
-        self.create()
-
     def delete(self) -> None:
         self.cloud.alarms.delete_alarms(AlarmNames=[self.name])

@@ -61,9 +61,9 @@ class Resource(ABC):
     def create(self) -> None:
         """Make it exist; what creation cannot set, `update` is asked for next."""
 
-    @abstractmethod
-    def update(self, changed: Properties) -> None:
-        """Set the properties that differ."""
+    def update(self, changed: Properties) -> None:  # noqa: ARG002
+        """Set the properties that differ; by default by putting the whole again."""
+        self.create()
 
     @abstractmethod
     def delete(self) -> None:

@@ -21,7 +21,7 @@ _TRUST = {
     ],
 }
 _ROLE_SETTLES_SECONDS = 60.0
-_PATIENCE = {"Delay": 1, "MaxAttempts": 300}
+_PATIENCE: Any = {"Delay": 0.2, "MaxAttempts": 1500}
 
 
 class Layer(Resource):
@@ -55,14 +55,9 @@ class Layer(Resource):
         )
         self.cloud.s3.delete_object(Bucket=self.cloud.bucket, Key=key)
 
-    def update(self, changed: Properties) -> None:
-        self.create()
-
     def delete(self) -> None:
         for arn in self.versions():
-            self.cloud.functions.delete_layer_version(
-                LayerName=self.name, VersionNumber=int(arn.rsplit(":", 1)[1])
-            )
+            self.cloud.functions.delete_layer_version(LayerName=self.name, VersionNumber=int(arn.rsplit(":", 1)[1]))
 
 
 class Role(Resource):
@@ -133,9 +128,7 @@ class LogGroup(Resource):
         self.cloud.logs.create_log_group(logGroupName=self.name)
 
     def update(self, changed: Properties) -> None:
-        self.cloud.logs.put_retention_policy(
-            logGroupName=self.name, retentionInDays=changed["retentionDays"]
-        )
+        self.cloud.logs.put_retention_policy(logGroupName=self.name, retentionInDays=changed["retentionDays"])
 
     def delete(self) -> None:
         self.cloud.logs.delete_log_group(logGroupName=self.name)
@@ -275,5 +268,5 @@ class Function(Resource):
 
     def _wait(self) -> None:
         for state in ("function_active_v2", "function_updated_v2"):
-            waiter = self.cloud.functions.get_waiter(state)  # type: ignore[call-overload]
+            waiter = self.cloud.functions.get_waiter(state)
             waiter.wait(FunctionName=self.name, WaiterConfig=_PATIENCE)

@@ -94,9 +94,7 @@ class Bucket(Resource):
         for page in self.cloud.s3.get_paginator("list_object_versions").paginate(Bucket=self.name):
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             for version in versions:
-                self.cloud.s3.delete_object(
-                    Bucket=self.name, Key=version["Key"], VersionId=version["VersionId"]
-                )
+                self.cloud.s3.delete_object(Bucket=self.name, Key=version["Key"], VersionId=version["VersionId"])
         self.cloud.s3.delete_bucket(Bucket=self.name)
 
     def _ask(self, question: Any) -> dict[str, Any]:
@@ -135,10 +133,12 @@ class Queue(Resource):
         return {key: attributes.get(key) for key in self.wanted()}
 
     def create(self) -> None:
-        self.cloud.sqs.create_queue(QueueName=self.name, Attributes=dict(self.wanted()))
+        attributes: Any = self.wanted()
+        self.cloud.sqs.create_queue(QueueName=self.name, Attributes=attributes)
 
     def update(self, changed: Properties) -> None:
-        self.cloud.sqs.set_queue_attributes(QueueUrl=self._url(), Attributes=dict(changed))
+        attributes: Any = changed
+        self.cloud.sqs.set_queue_attributes(QueueUrl=self._url(), Attributes=attributes)
 
     def delete(self) -> None:
         self.cloud.sqs.delete_queue(QueueUrl=self._url())

@@ -9,7 +9,7 @@ from infra.resources.base import Properties, Resource, is_absent
 from rallyuxr.errors import Conflict
 from rallyuxr.store.tables import Index, Table
 
-PATIENCE = {"Delay": 1, "MaxAttempts": 600}
+_PATIENCE: Any = {"Delay": 0.5, "MaxAttempts": 1200}
 
 
 class DynamoTable(Resource):
@@ -107,7 +107,7 @@ class DynamoTable(Resource):
         self.cloud.dynamodb.update_table(TableName=self.name, DeletionProtectionEnabled=False)
         self._wait()
         self.cloud.dynamodb.delete_table(TableName=self.name)
-        self.cloud.dynamodb.get_waiter("table_not_exists").wait(TableName=self.name, WaiterConfig=PATIENCE)
+        self.cloud.dynamodb.get_waiter("table_not_exists").wait(TableName=self.name, WaiterConfig=_PATIENCE)
 
     def stream_arn(self) -> str | None:
         """The ARN of the table's stream; None while there is no table."""
@@ -139,7 +139,7 @@ class DynamoTable(Resource):
         return [{"AttributeName": name, "AttributeType": kind} for name, kind in names.items()]
 
     def _wait(self) -> None:
-        self.cloud.dynamodb.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig=PATIENCE)
+        self.cloud.dynamodb.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig=_PATIENCE)
 
 
 _STREAM: Any = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}

@@ -45,9 +45,7 @@ class Mapping(Resource):
     def create(self) -> None:
         stream = DynamoTable(self.cloud, self.mapping.table).stream_arn()
         arguments: dict[str, Any] = {"EventSourceArn": stream, "StartingPosition": "TRIM_HORIZON"}
-        self.cloud.functions.create_event_source_mapping(
-            FunctionName=self.function, **arguments, **self.wanted()
-        )
+        self.cloud.functions.create_event_source_mapping(FunctionName=self.function, **arguments, **self.wanted())
 
     def update(self, changed: Properties) -> None:
         there = self._find() or {}

@@ -1,0 +1,254 @@
+"""ministack with what a laptop needs: crash-safe snapshots, durable streams, shared layers, a closed door.
+
+Run by the interpreter of `.venv-cloud`, never imported by the product. Linux only: it forks for a point in
+time. It reaches into ministack's private names, so the version is pinned and each of them has a test.
+
+| added                | why                                                                                     |
+|----------------------|-----------------------------------------------------------------------------------------|
+| snapshots            | ministack saves on a clean stop only; here a forked copy saves every `SNAPSHOT_SECONDS` |
+| durable streams      | ministack forgets change records at a stop but keeps the positions of their readers     |
+| shared layers        | ministack unpacks 160 MB for every worker and writes them into every snapshot           |
+| arithmetic           | ministack adds numbers at 28 digits, DynamoDB at 38                                     |
+| a closed door        | any web page could post to a port of this machine; foreign origins and hosts are refused |
+| no orphans           | the cloud ends when the last process that uses its folder is gone                       |
+"""
+
+import asyncio
+import base64
+import copy
+import ctypes
+import decimal
+import fcntl
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+DATA = Path(os.environ["RALLYUXR_DATA_DIR"])
+LAYERS = Path(os.environ["RALLYUXR_LAYERS_DIR"])
+PORT = int(os.environ["GATEWAY_PORT"])
+EVERY = float(os.environ.get("SNAPSHOT_SECONDS", "10"))
+SNAPSHOT_LIMIT_SECONDS = 120
+WATCH_SECONDS = 2.0
+PR_SET_PDEATHSIG = 1
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+decimal.DefaultContext.prec = decimal.getcontext().prec = 38
+
+from ministack import app as ministack  # noqa: E402
+from ministack.core import persistence  # noqa: E402
+from ministack.services import dynamodb, lambda_svc  # noqa: E402
+
+Scope = dict[str, Any]
+
+
+class DurableStreams:
+    """Items and change records are one generation: both are in DynamoDB's one file of state."""
+
+    def __init__(self) -> None:
+        self._save, self._load = dynamodb.get_state, dynamodb.load_persisted_state
+        self._load_readers = lambda_svc.load_persisted_state
+        dynamodb.get_state, dynamodb.load_persisted_state = self.save, self.load
+        lambda_svc.load_persisted_state = self.load_readers
+
+    def save(self) -> dict[str, Any]:
+        streams = (dynamodb._stream_records, dynamodb._stream_trimmed, dynamodb._stream_seq_counter)
+        return {**self._save(), "streams": copy.deepcopy(streams)}
+
+    def load(self, state: dict[str, Any]) -> None:
+        records, trimmed, dynamodb._stream_seq_counter = state.pop("streams", ({}, {}, 0))
+        self._load(state)
+        dynamodb._stream_records.update(records)
+        dynamodb._stream_trimmed.update(trimmed)
+
+    def load_readers(self, state: dict[str, Any]) -> None:
+        """A reader saved later than the records must not stand past their end, or it skips the next ones."""
+        self._load_readers(state)
+        positions = lambda_svc._dynamodb_stream_positions._data
+        for (account, region, mapping), position in list(positions.items()):
+            source = lambda_svc._esms._data[(account, region, mapping)]["EventSourceArn"]
+            table = source.split("/stream/")[0].split("/")[-1]
+            end = dynamodb.stream_end_position(table, account_id=account, region=region)
+            positions[(account, region, mapping)] = min(position, end)
+
+
+class SharedLayers:
+    """A layer is unpacked once; what ministack keeps of it is a note that leads workers there."""
+
+    def __init__(self) -> None:
+        self._publish = lambda_svc._publish_layer_version
+        lambda_svc._publish_layer_version = self.publish
+
+    def publish(self, name: str, request: dict[str, Any]) -> Any:
+        answer = self._publish(name, request)
+        version = lambda_svc._layers[name]["versions"][-1]
+        if version["_zip_data"]:
+            digest = base64.b64decode(version["Content"]["CodeSha256"]).hex()
+            version["_zip_data"] = self._note(self._unpacked(digest, version["_zip_data"]))
+        return answer
+
+    @staticmethod
+    def _unpacked(digest: str, archive: bytes) -> Path:
+        folder = LAYERS / digest
+        if not folder.exists():
+            LAYERS.mkdir(parents=True, exist_ok=True)
+            unfinished = tempfile.mkdtemp(dir=LAYERS)
+            zipfile.ZipFile(io.BytesIO(archive)).extractall(unfinished)
+            try:
+                os.rename(unfinished, folder)
+            except OSError:
+                shutil.rmtree(unfinished)  # another cloud was faster
+        return folder
+
+    @staticmethod
+    def _note(folder: Path) -> bytes:
+        """A layer of one `.pth` file, which the worker's `site.addsitedir` runs."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as writer:
+            line = f"import sys; sys.path.insert(0, {str(folder / 'python')!r})\n"
+            writer.writestr("python/lib/shared/site-packages/layer.pth", line)
+        return archive.getvalue()
+
+
+class Snapshots:
+    """Saves everything every `EVERY` seconds from a forked copy; the server stands still for the fork only."""
+
+    def __init__(self) -> None:
+        self.stale = False
+        self._child = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._repeat())
+
+    def stop(self) -> None:
+        """ministack saves now itself; nobody else may write its files."""
+        if self._task:
+            self._task.cancel()
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
+
+    async def _repeat(self) -> None:
+        while await asyncio.sleep(EVERY, True):
+            if self.stale:
+                self.stale = False
+                await self._take()
+
+    async def _take(self) -> None:
+        self._child = os.fork()
+        if not self._child:
+            try:
+                # Dies with the server: an orphan must not overwrite a later generation.
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+                signal.alarm(SNAPSHOT_LIMIT_SECONDS)
+                persistence.save_all(ministack._build_persistence_save_dict())
+            finally:
+                os._exit(0)
+        await asyncio.to_thread(os.waitpid, self._child, 0)
+        self._child = 0
+
+
+def refusal(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """Why a request is not answered: it was sent by a web page of another site, or under another name."""
+    fields = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    origin, host = fields.get("origin"), fields.get("host", "")
+    if origin is not None and not _is_loopback(urlsplit(origin).hostname):
+        return f"Requests from pages of {origin} are refused; the embedded cloud serves this machine only."
+    if not _is_loopback(urlsplit(f"//{host}").hostname):
+        return f"The embedded cloud does not answer for {host!r}; use 127.0.0.1 or localhost."
+    return None
+
+
+def _is_loopback(name: str | None) -> bool:
+    return name is not None and (name in LOOPBACK or name.endswith(".localhost"))
+
+
+class Door:
+    """ministack's application behind the checks, with the snapshots that live as long as it does."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._snapshots = Snapshots()
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif reason := refusal(scope["headers"]):
+            await _answer(scope, send, 403, {"message": reason})
+        elif scope["path"] == "/_rallyuxr":
+            await _answer(scope, send, 200, {"pid": os.getpid(), "dataDir": str(DATA)})
+        else:
+            self._snapshots.stale = True
+            await self._inner(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Any, send: Any) -> None:
+        self._snapshots.start()
+        watch = asyncio.create_task(end_without_users())
+
+        async def until_shutdown() -> Any:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                watch.cancel()
+                self._snapshots.stop()
+            return message
+
+        await self._inner(scope, until_shutdown, send)
+
+
+async def _answer(scope: Scope, send: Any, status: int, body: dict[str, Any]) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+async def end_without_users() -> None:
+    """Stop when no process holds the users' lock; the kernel drops it however a process ends."""
+    while await asyncio.sleep(WATCH_SECONDS, True):
+        if not (DATA / "keep").exists() and _is_free(DATA / "users.lock"):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+def _is_free(path: Path) -> bool:
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def claim() -> io.TextIOWrapper:
+    """Hold the folder: two clouds on one state would overwrite each other."""
+    note = (DATA / "cloud.json").open("a+")
+    try:
+        fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"Another embedded cloud uses {DATA}.")
+    note.truncate(0)
+    json.dump({"pid": os.getpid(), "port": PORT}, note)
+    note.flush()
+    return note
+
+
+def main() -> None:
+    held = claim()
+    DurableStreams()
+    SharedLayers()
+    ministack.app = Door(ministack.app)
+    ministack.main()
+    held.close()
+
+
+if __name__ == "__main__":
+    main()
