@@ -1,0 +1,7 @@
+"""Uploads, files and data frames to results, with every problem located."""
+
+from rallyuxr.ingest.options import MAX_BYTES, ReadOptions
+from rallyuxr.ingest.problems import Problem
+from rallyuxr.ingest.upload import MetricCoverage, Upload, inspect_results, read_results
+
+__all__ = ["MAX_BYTES", "MetricCoverage", "Problem", "ReadOptions", "Upload", "inspect_results", "read_results"]

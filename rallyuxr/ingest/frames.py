@@ -1,0 +1,98 @@
+"""Parquet files and data frames (pandas, Polars, Arrow) to a table; needs pyarrow, which is imported on use."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rallyuxr.ingest.problems import ProblemLog
+from rallyuxr.ingest.table import Format, Table, refuse_repeated
+from rallyuxr.models.results import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowColumn:
+    """Cells in an Arrow array, of whatever type."""
+
+    cells: Any
+
+    def texts(self) -> list[str]:
+        """Numbers and times as Arrow writes them; times in UTC end in Z."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        cells, kind = self.cells, self.cells.type
+        if pa.types.is_dictionary(kind):
+            cells = cells.cast(kind.value_type)
+        elif pa.types.is_timestamp(kind):
+            cells = cells.cast(pa.timestamp("us", "UTC" if kind.tz else None), safe=False)
+        elif pa.types.is_floating(kind):
+            whole = pc.all(pc.equal(cells, pc.floor(cells)), min_count=0).as_py()
+            cells = cells.cast(pa.int64()) if whole else cells
+        return ["" if cell is None else cell for cell in cells.cast(pa.string()).to_pylist()]
+
+    def floats(self) -> Floats | None:
+        """The numbers, NaN where null."""
+        import pyarrow as pa
+
+        kind = self.cells.type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            return None
+        return np.asarray(self.cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+
+
+def parquet_table(data: bytes, log: ProblemLog, max_rows: int) -> Table | None:
+    """Read a Parquet file; its own metadata bounds what is unpacked."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+        if file.metadata.num_rows > max_rows:
+            log.add(
+                f"The file has {file.metadata.num_rows:,} rows; at most {max_rows:,} are read.",
+                "Aggregate to hours or days, or keep only the experiment's metrics and window.",
+            )
+            return None
+        return _arrow_table(file.read(), "parquet", log)
+    except (pa.ArrowException, OSError) as error:
+        log.add(
+            f"The file begins like Parquet but cannot be read: {error}.",
+            "Write the file again, or save it as CSV in UTF-8.",
+        )
+        return None
+
+
+def frame_table(frame: Any, log: ProblemLog) -> Table | None:
+    """Read a pandas, Polars or Arrow table, or anything else that speaks Arrow's stream protocol."""
+    import pyarrow as pa
+
+    names = [str(name) for name in getattr(frame, "columns", ())] if not isinstance(frame, pa.Table) else []
+    if len(set(names)) < len(names):
+        refuse_repeated(names, log)
+        return None
+    try:
+        table = pa.table(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # a pandas column of mixed objects
+        table = pa.table({name: _column(frame[name]) for name in names})
+    return _arrow_table(table, "frame", log)
+
+
+def _column(cells: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(cells)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if cell is None else str(cell) for cell in cells])
+
+
+def _arrow_table(table: Any, form: Format, log: ProblemLog) -> Table:
+    refuse_repeated(table.column_names, log)
+    columns = {
+        name: ArrowColumn(table.column(position).combine_chunks())
+        for position, name in enumerate(table.column_names)
+        if not name.startswith("__index_level_")
+    }
+    return Table(columns=columns, rows=np.arange(1, table.num_rows + 1), format=form)
