@@ -7,6 +7,7 @@ sum of their contributions, and its interval needs no covariance matrix between 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,11 @@ class InfluenceSeries:
         """Hours that each window spans, missing ones included."""
         hours = self.used.shape[1] - self.start
         return (self.start, hours) if self.start else (hours,)
+
+    @cached_property
+    def hours_used(self) -> Array:
+        """(M, W) hours with data in each window."""
+        return np.stack([self.used[:, window].astype(float).sum(axis=1) for window in self.windows], axis=1)
 
     def combined(self, weights: Sequence[float] | Array) -> "InfluenceSeries":
         """The one effect Σ w·effect over the metrics, for instance their sum in dollars.
@@ -138,19 +144,18 @@ def influence_series(
     start = _start(post)
     values = [_rows(treatment, "treatment"), _rows(control, "control")]
     counts = [_counts(treatment_n, values[0], "treatment_n"), _counts(control_n, values[1], "control_n")]
-    hours = np.size(post)
-    if values[0].shape != values[1].shape or values[0].shape[1] != hours:
-        shapes = f"{values[0].shape}, {values[1].shape} and {hours}"
+    if values[0].shape != values[1].shape or values[0].shape[1] != np.size(post):
+        shapes = f"{values[0].shape}, {values[1].shape} and {np.size(post)}"
         raise InvalidInput(f"treatment, control and post have shapes {shapes}: they need the same hours")
+    used = np.isfinite(values[0]) & np.isfinite(values[1])
+    for given in counts:
+        if given is not None:
+            used &= given > 0
     with np.errstate(all="ignore"):
-        used = np.isfinite(values[0]) & np.isfinite(values[1]) & (counts[0] > 0) & (counts[1] > 0)
         arms = [_arm(y, n, used, start) for y, n in zip(values, counts, strict=True)]
         memory = arms[0].deviation - arms[1].deviation
-        if treatment_n is not None or control_n is not None:
-            memory *= _quarter_root(counts[0], counts[1], used)
-            for window in (slice(0, start), slice(start, None)):
-                memory[:, window] -= _means(memory[:, window], used[:, window])[:, None]
-            memory[~used] = 0.0
+        if counts[0] is not None or counts[1] is not None:
+            memory = _rescaled(memory, counts, used, start)
         return _assembled(arms[0], arms[1], memory, used, start)
 
 
@@ -165,18 +170,18 @@ class _Arm(NamedTuple):
     level: Array
 
 
-def _arm(values: Array, counts: Array, used: Mask, start: int) -> _Arm:
+def _arm(values: Array, counts: Array | None, used: Mask, start: int) -> _Arm:
     """Weighted window means, taken around a base so that a large offset costs no digits."""
     filled = np.where(used, values, 0.0)
     base = _means(filled, used)
     deviation = np.where(used, filled - base[:, None], 0.0)
-    contribution = np.where(used, counts, 0.0)
+    contribution = used.astype(float) if counts is None else np.where(used, counts, 0.0)
     means = []
     for window in (slice(0, start), slice(start, None)):
         shares, around = contribution[:, window], deviation[:, window]
         shares /= shares.sum(axis=1, keepdims=True)
         mean = np.einsum("mt,mt->m", shares, around)
-        around -= np.where(used[:, window], mean[:, None], 0.0)
+        around -= mean[:, None] * used[:, window]
         shares *= around
         means.append(mean)
     return _Arm(base, means[0], means[1], deviation, contribution, np.abs(filled).max(axis=1, initial=0.0))
@@ -184,14 +189,21 @@ def _arm(values: Array, counts: Array, used: Mask, start: int) -> _Arm:
 
 def _means(values: Array, used: Mask) -> Array:
     """Plain means over the used hours; the others hold 0."""
-    means: Array = values.sum(axis=1) / np.maximum(used.sum(axis=1), 1)
+    means: Array = values.sum(axis=1) / np.maximum(used.astype(float).sum(axis=1), 1.0)
     return means
 
 
-def _quarter_root(treatment_n: Array, control_n: Array, used: Mask) -> Array:
-    """(participants behind the hour's difference)^¼, their harmonic sum, over its mean."""
-    root: Array = np.where(used, treatment_n / (treatment_n + control_n) * control_n, 0.0) ** 0.25
-    return root / _means(root, used)[:, None]
+def _rescaled(difference: Array, counts: Sequence[Array | None], used: Mask, start: int) -> Array:
+    """The difference times (participants behind it)^¼, around its window means again.
+
+    Behind a difference of two means stand their counts' harmonic sum, 1 / (1/n + 1/m).
+    """
+    treatment_n, control_n = (1.0 if given is None else given for given in counts)
+    share = treatment_n / (treatment_n + control_n)
+    rescaled: Array = np.where(used, difference * (share * control_n) ** 0.25, 0.0)
+    for window in (slice(0, start), slice(start, None)):
+        rescaled[:, window] -= _means(rescaled[:, window], used[:, window])[:, None] * used[:, window]
+    return rescaled
 
 
 def _assembled(treatment: _Arm, control: _Arm, memory: Array, used: Mask, start: int) -> InfluenceSeries:
@@ -239,9 +251,9 @@ def _rows(values: ArrayLike, name: str) -> Array:
     return rows
 
 
-def _counts(counts: ArrayLike | None, values: Array, name: str) -> Array:
+def _counts(counts: ArrayLike | None, values: Array, name: str) -> Array | None:
     if counts is None:
-        return np.ones_like(values)
+        return None
     rows = _rows(counts, name)
     if rows.shape != values.shape:
         raise InvalidInput(f"{name} has shape {rows.shape} for values of shape {values.shape}: give one each")

@@ -13,14 +13,15 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
 # Chosen by measurement, see docs/method.md and benchmarks/size_grid.py.
 MAX_ORDER = 12
-ORDER_PENALTY = 1.0
-COSINE_RATE = 0.3
+ORDER_PENALTY = 0.5
+COSINE_RATE = 0.375
 MAX_PERSISTENCE = 0.985
 MIN_DOF = 2.0
 MIN_COSINES = 4
@@ -164,20 +165,21 @@ def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day:
     padding = days * periods_per_day - length
 
     def by_day(values: NDArray[Any]) -> NDArray[Any]:
-        widths = [(0, 0)] * (values.ndim - 1) + [(0, padding)]
-        return np.pad(values, widths).reshape(*values.shape[:-1], days, periods_per_day)
+        if padding:
+            values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, padding)])
+        return values.reshape(*values.shape[:-1], days, periods_per_day)
 
-    hours = np.maximum(by_day(used).sum(axis=-2), 1)
-    cycle = by_day(series).sum(axis=-2) / hours
-    adjusted: Array = np.where(used, series - np.tile(cycle, days)[..., :length], 0.0)
-    return adjusted
+    counted, days_of_series = by_day(used), by_day(series)
+    cycle = days_of_series.sum(axis=-2) / np.maximum(counted.sum(axis=-2), 1)
+    adjusted: Array = (days_of_series - cycle[..., None, :]) * counted
+    return adjusted.reshape(*series.shape[:-1], -1)[..., :length]
 
 
 def fit_autoregression(windows: Sequence[Array], max_order: int) -> Autoregression:
     """Fit one autoregression to windows (M, L) that share their dynamics, averaged over orders.
 
     Yule-Walker for every order from 0 to `max_order` by the Levinson recursion, on autocovariances
-    that never pair hours of different windows. Orders weigh exp(-½ IC) with IC = T·log σ² + p, less
+    that never pair hours of different windows. Orders weigh exp(-½ IC) with IC = T·log σ² + 0.5 p, less
     than Akaike's 2p: too low an order misses slow drift under sampling noise, too high an
     order only costs degrees of freedom, which `persistence_variance` counts.
 
@@ -186,8 +188,7 @@ def fit_autoregression(windows: Sequence[Array], max_order: int) -> Autoregressi
     Buckland, Burnham and Augustin (1997), Biometrics 53:603-618 (weights and variance between models).
     """
     total = sum(window.shape[-1] for window in windows)
-    gamma = np.stack([_lagged_products(windows, lag) for lag in range(max_order + 1)]) / total
-    coefficients, innovations = _levinson(gamma)
+    coefficients, innovations = _levinson(_lagged_products(windows, max_order) / total)
     sums = coefficients.sum(axis=1)
     # σ² 1'Γ⁻¹1 / T is the sampling variance of the sum of Yule-Walker coefficients
     precision = np.cumsum((1.0 - sums) ** 2 / innovations, axis=0)
@@ -201,11 +202,13 @@ def fit_autoregression(windows: Sequence[Array], max_order: int) -> Autoregressi
     return Autoregression(np.einsum("om,opm->mp", weights, coefficients), persistence, variance)
 
 
-def _lagged_products(windows: Sequence[Array], lag: int) -> Array:
-    total: Array = sum(
-        np.einsum("mt,mt->m", window[:, lag:], window[:, : max(window.shape[1] - lag, 0)]) for window in windows
-    )
-    return total
+def _lagged_products(windows: Sequence[Array], max_lag: int) -> Array:
+    """Σ_t x_t x_{t+h} for h from 0 to `max_lag`, (max_lag+1, M); zeros keep the windows' hours apart."""
+    gap = np.zeros((len(windows[0]), max_lag))
+    hours = np.concatenate([part for window in windows for part in (window, gap)], axis=1)
+    length = hours.shape[1] - max_lag
+    products: Array = np.einsum("mht,mt->hm", sliding_window_view(hours, length, axis=-1), hours[:, :length])
+    return products
 
 
 def _levinson(gamma: Array) -> tuple[Array, Array]:
@@ -223,12 +226,12 @@ def _levinson(gamma: Array) -> tuple[Array, Array]:
     return coefficients, innovations
 
 
-def _filtered(window: Array, coefficients: Array) -> Array:
+def _filtered(series: Array, coefficients: Array) -> Array:
     """Residuals x_t - Σ φ_j x_{t-j} of (M, K, L), without the first P hours."""
-    length, order = window.shape[-1], coefficients.shape[1]
-    residuals: Array = window[..., order:].copy()
-    for lag in range(1, order + 1):
-        residuals -= coefficients[:, lag - 1, None, None] * window[..., order - lag : length - lag]
+    order = coefficients.shape[1]
+    weights = np.concatenate([-coefficients[:, ::-1], np.ones((len(coefficients), 1))], axis=1)
+    lagged = sliding_window_view(series, series.shape[-1] - order, axis=-1)
+    residuals: Array = (weights[:, None, None, :] @ lagged)[..., 0, :]
     return residuals
 
 
@@ -244,7 +247,7 @@ def _cosine_variance(window: Array, rate: float) -> tuple[Array, int]:
     """Ω (M, K, K) as the mean square of the first rate·L^(2/3) cosine coefficients, and their number."""
     length = window.shape[-1]
     count = max(MIN_COSINES, round(rate * length ** (2.0 / 3.0)))
-    coefficients = window @ _cosines(length, count)
+    coefficients = (window.reshape(-1, length) @ _cosines(length, count)).reshape(*window.shape[:-1], count)
     return coefficients @ coefficients.swapaxes(-1, -2) / count, count
 
 

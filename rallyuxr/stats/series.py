@@ -155,7 +155,8 @@ def estimates_from_influence(
     if name not in estimators:
         raise InvalidInput(f"method is {method!r}: use auto or one of {', '.join(estimators)}")
     rows = range(len(influence.estimate))
-    points = [_point(influence, row, name, periods_per_day, confidence_level) for row in rows]
+    cautions = _design_cautions(influence, periods_per_day)
+    points = [_point(influence, row, name, confidence_level, cautions) for row in rows]
     lacks = _lacks(influence, estimators[name], periods_per_day)
     if all(lacks):
         return tuple(_absent(point, reason) for point, reason in zip(points, lacks, strict=True))
@@ -198,13 +199,12 @@ def _lacks(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
         return [reason] * len(influence.estimate)
     day = max(long_run.MIN_HOURS, periods_per_day)
     needed = [min(length, day) for length in lengths]
+    seen = influence.hours_used.astype(int).tolist()
     return [
         f"{counts} periods with data in the windows: this needs {needed}, fewer would not show their noise"
         if any(count < need for count, need in zip(counts, needed, strict=True))
         else None
-        for counts in zip(
-            *(influence.used[:, window].sum(axis=1).tolist() for window in influence.windows), strict=True
-        )
+        for counts in seen
     ]
 
 
@@ -230,12 +230,12 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
                 part = long_run.without_daily_cycle(part, used, periods_per_day)
             windows.append(long_run.Window(part[:2].swapaxes(0, 1), part[2]))
         covariance, dof, persistence = estimator.run(windows)
-        spare_hours = influence.used.sum(axis=1) - len(windows)
+        spare_hours = influence.hours_used.sum(axis=1) - len(windows)
         return _Noise(scale, covariance, np.where(np.isinf(dof), dof, np.minimum(dof, spare_hours)), persistence)
 
 
 def _point(
-    influence: InfluenceSeries, row: int, method: str, periods_per_day: int, confidence_level: float
+    influence: InfluenceSeries, row: int, method: str, confidence_level: float, cautions: tuple[Caution, ...]
 ) -> DidEstimate:
     """One metric's effect without its error: estimate, window means and what is known to be weak."""
     means = [mean if math.isfinite(mean) else None for mean in influence.cell_means[row].tolist()]
@@ -245,11 +245,11 @@ def _point(
         confidence_level=confidence_level,
         method=method,
         estimator="difference_in_differences" if influence.start else "difference_in_means",
-        n_obs=int(influence.used[row].sum()),
+        n_obs=int(influence.hours_used[row].sum()),
         cell_means=CellMeans(
             treatment_pre=means[0], treatment_post=means[1], control_pre=means[2], control_post=means[3]
         ),
-        warnings=_design_cautions(influence, periods_per_day),
+        warnings=cautions,
     )
 
 
