@@ -151,11 +151,32 @@ def blocked_prewhitened_ewc(windows: Sequence[Window], size: int = 4) -> SumVari
     return prewhitened_ewc(blocks, max_order=1)
 
 
-def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day: int) -> Array:
-    """Take each hour of day's own mean out of one window's series (..., M, L).
+def cut_windows(
+    contributions: Array,
+    memory: Array,
+    used: NDArray[np.bool_],
+    windows: Sequence[slice],
+    *,
+    periods_per_day: int | None,
+) -> tuple[Window, ...]:
+    """Cut contributions (M, K, T) and memory (M, T) into windows, without their daily cycle.
 
-    A daily cycle that differs between the arms is not noise. `used` (M, L) says which hours count;
-    the others stay 0. Windows of fewer than four days are returned as they are: their hourly means
+    `used` (M, T) says which hours count. `periods_per_day` None leaves the cycle in.
+    """
+    parts = []
+    for window in windows:
+        series = np.concatenate([contributions[..., window], memory[:, None, window]], axis=1)
+        if periods_per_day is not None:
+            series = without_daily_cycle(series, used[:, None, window], periods_per_day)
+        parts.append(Window(series[:, :-1], series[:, -1]))
+    return tuple(parts)
+
+
+def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day: int) -> Array:
+    """Take each hour of day's own mean out of one window's series (..., L).
+
+    A daily cycle that differs between the arms is not noise. `used`, which broadcasts to the series, says
+    which hours count; the others stay 0. Windows of fewer than four days are returned as they are: their hourly means
     would hold more noise than cycle.
     """
     length = series.shape[-1]

@@ -218,17 +218,16 @@ class _Noise(NamedTuple):
 
 
 def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> _Noise:
-    series = np.stack([influence.effect_contribution, influence.counterfactual_contribution, influence.memory])
+    contributions = np.stack([influence.effect_contribution, influence.counterfactual_contribution], axis=1)
     with np.errstate(all="ignore"):
         scale = np.abs(influence.effect_contribution).max(axis=1)
-        series[:2] /= scale[:, None]
-        series[2] /= np.abs(influence.memory).max(axis=1)[:, None]
-        windows = []
-        for window in influence.windows:
-            part, used = series[..., window], influence.used[:, window]
-            if estimator.removes_daily_cycle:
-                part = long_run.without_daily_cycle(part, used, periods_per_day)
-            windows.append(long_run.Window(part[:2].swapaxes(0, 1), part[2]))
+        windows = long_run.cut_windows(
+            contributions / scale[:, None, None],
+            influence.memory / np.abs(influence.memory).max(axis=1)[:, None],
+            influence.used,
+            influence.windows,
+            periods_per_day=periods_per_day if estimator.removes_daily_cycle else None,
+        )
         covariance, dof, persistence = estimator.run(windows)
         spare_hours = influence.hours_used.sum(axis=1) - len(windows)
         return _Noise(scale, covariance, np.where(np.isinf(dof), dof, np.minimum(dof, spare_hours)), persistence)
