@@ -10,9 +10,12 @@ from rallyuxr.models import Interval
 MINUS: Final = "\u2212"
 ABSENT: Final = "—"
 SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
-MINOR_DIGITS: Final[dict[str, int]] = dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3) | dict.fromkeys(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
+_THREE_DECIMALS: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_NO_DECIMALS: Final = (
+    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+    *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
 )
+MINOR_DIGITS: Final[dict[str, int]] = dict.fromkeys(_THREE_DECIMALS, 3) | dict.fromkeys(_NO_DECIMALS, 0)
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k"))
 
 
@@ -24,8 +27,9 @@ def money(amount: float | Decimal | None, currency: str = "USD", *, signed: bool
     """
     if amount is None:
         return ABSENT
-    minor = MINOR_DIGITS.get(currency, 2)
-    return _sign(amount, signed) + _mark(currency) + f"{abs(amount):,.{minor if abs(amount) < 1000 else 0}f}"
+    size = abs(float(amount))
+    decimals = MINOR_DIGITS.get(currency, 2) if size < 1000 else 0
+    return _sign(amount, signed) + _mark(currency) + f"{size:,.{decimals}f}"
 
 
 def short_money(amount: float | None, currency: str = "USD", *, signed: bool = False) -> str:
@@ -108,6 +112,17 @@ def relative(fraction: float | None) -> str:
     ('+10.2%', '−50%')
     """
     return ABSENT if fraction is None else f"{_sign(fraction, True)}{_digits(100 * abs(fraction))}%"
+
+
+def share(probability: float) -> str:
+    """A probability in percent that never reads as certain.
+
+    >>> share(0.974), share(0.99999), share(0.0001)
+    ('97%', 'above 99%', 'below 1%')
+    """
+    if 0.01 <= probability <= 0.99:
+        return f"{100 * probability:.0f}%"
+    return "above 99%" if probability > 0.5 else "below 1%"
 
 
 def pvalue(p: float | None) -> str:

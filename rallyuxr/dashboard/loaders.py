@@ -9,6 +9,7 @@ import streamlit as st
 from rallyuxr.dashboard.session import connection
 from rallyuxr.models import ExperimentAnalysis, ExperimentDefinition, PublishedData
 from rallyuxr.services import analyses, experiments, results
+from rallyuxr.services.analyses import AnalysisSummary
 
 IMMUTABLE_ENTRIES = 64
 
@@ -16,6 +17,26 @@ IMMUTABLE_ENTRIES = 64
 def experiment(experiment_id: str) -> ExperimentDefinition:
     """The definition as it is now."""
     return experiments.get_experiment(connection(), experiment_id)
+
+
+def newest_experiments(limit: int) -> tuple[ExperimentDefinition, ...]:
+    """The newest experiments as they are now."""
+    return experiments.list_experiments(connection(), limit=limit).experiments
+
+
+def current_analysis(experiment: ExperimentDefinition) -> ExperimentAnalysis | None:
+    """The newest analysis, or None before the first."""
+    return analysis(experiment.id, experiment.finding.analysis_id) if experiment.finding else None
+
+
+def analyses_of(experiment: ExperimentDefinition) -> tuple[AnalysisSummary, ...]:
+    """Every analysis of one experiment, newest first; read anew when the definition moved."""
+    return _analyses_of(experiment.id, experiment.version)
+
+
+@st.cache_data(max_entries=IMMUTABLE_ENTRIES, show_spinner=False)
+def _analyses_of(experiment_id: str, definition_version: int) -> tuple[AnalysisSummary, ...]:  # noqa: ARG001
+    return analyses.list_analyses(connection(), experiment_id)
 
 
 @st.cache_data(max_entries=IMMUTABLE_ENTRIES, show_spinner=False)

@@ -1,0 +1,144 @@
+"""The named figures of one analysis: what the page draws and the report prints. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+
+import plotly.graph_objects as go
+
+from rallyuxr.dashboard import figures
+from rallyuxr.dashboard import formatting as f
+from rallyuxr.dashboard.curves import accrual, by_day
+from rallyuxr.dashboard.reading import reading, readings
+from rallyuxr.models import ExperimentAnalysis, ExperimentData, Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A figure with a title, a file name and the same content in words."""
+
+    title: str
+    name: str
+    figure: go.Figure
+    alt: str
+
+
+def metric_exhibits(
+    analysis: ExperimentAnalysis, data: ExperimentData | None, metric_id: str, *, zone: tzinfo, daily: bool = False
+) -> Iterator[Exhibit]:
+    """Everything there is to see about one metric; a figure whose data is absent is left out."""
+    did = analysis.did_results[metric_id]
+    impact = analysis.economic_impact.metric_breakdown.get(metric_id)
+    metric, period, currency = (
+        reading(analysis, metric_id),
+        analysis.experiment_period,
+        analysis.economic_impact.currency,
+    )
+    effect = metric.change(did.estimate.estimate)
+    series = data.series.get(metric_id) if data else None
+    if series is not None:
+        shown = by_day(series) if daily else series
+        yield Exhibit(
+            "Both arms over time",
+            f"{metric_id}-arms",
+            figures.arms(shown, did, period, unit=metric.unit, scale=metric.scale, zone=zone),
+            f"{metric.name} of treatment and control over time. The effect is {effect}: {did.verdict.sentence}",
+        )
+    if did.event_study.days:
+        yield Exhibit(
+            "Daily effect",
+            f"{metric_id}-daily-effect",
+            figures.event_study(did.event_study, period, unit=metric.unit, scale=metric.scale),
+            f"Effect on {metric.name} by day against {did.event_study.reference or 'the baseline'}; average {effect}.",
+        )
+    if impact is None or impact.dollar_impact is None:
+        return
+    amount = f.money(impact.dollar_impact, currency, signed=True)
+    if series is not None and (accrued := accrual(series, did, impact, period)):
+        yield Exhibit(
+            "Dollars as they came in",
+            f"{metric_id}-cumulative",
+            figures.cumulative_dollars(accrued, currency),
+            f"Cumulative dollars of {metric.name}: {amount}, interval {f.money_interval(impact.interval, currency)}.",
+        )
+    if impact.std_error and impact.interval:
+        yield Exhibit(
+            "Plausible totals of this metric",
+            f"{metric_id}-distribution",
+            figures.total_distribution(
+                impact.dollar_impact,
+                impact.std_error,
+                did.estimate.dof,
+                impact.interval,
+                currency,
+                truth=planted_dollars(analysis, metric_id),
+            ),
+            f"Distribution of {metric.name}'s dollars around {amount}.",
+        )
+
+
+def total_exhibits(analysis: ExperimentAnalysis) -> Iterator[Exhibit]:
+    """The breakdown of the total, and how plausible each total is."""
+    impact = analysis.economic_impact
+    if impact.total_impact is None:
+        return
+    amount, metrics = f.money(impact.total_impact, impact.currency, signed=True), readings(analysis)
+    parts = ", ".join(
+        f"{metrics[key].name} {f.money(part.dollar_impact, impact.currency, signed=True)}"
+        for key, part in impact.metric_breakdown.items()
+        if part.counts
+    )
+    yield Exhibit(
+        "Where the dollars come from",
+        "breakdown",
+        figures.waterfall(impact, {key: metric.name for key, metric in metrics.items()}),
+        f"Breakdown of the total {amount}: {parts}.",
+    )
+    if impact.total_std_error and impact.total_interval:
+        bounds = f.money_interval(impact.total_interval, impact.currency)
+        yield Exhibit(
+            "Plausible totals",
+            "distribution",
+            figures.total_distribution(
+                impact.total_impact,
+                impact.total_std_error,
+                impact.total_dof,
+                impact.total_interval,
+                impact.currency,
+                truth=planted_total(analysis),
+            ),
+            f"Distribution of the total around {amount}; interval {bounds}.",
+        )
+
+
+def truth_sentences(analysis: ExperimentAnalysis) -> Iterator[str]:
+    """Planted truth against interval, where the simulator planted one; the total first."""
+    impact, total = analysis.economic_impact, planted_total(analysis)
+    if total is not None and (caught := _inside(total, impact.total_interval)):
+        yield f"Planted total {f.money(total, impact.currency, signed=True)}: {caught}."
+    for key, did in analysis.did_results.items():
+        metric = reading(analysis, key)
+        if did.true_effect is not None and (caught := _inside(did.true_effect, did.confidence_interval)):
+            yield f"{metric.name}, planted effect {metric.change(did.true_effect)}: {caught}."
+
+
+def planted_dollars(analysis: ExperimentAnalysis, metric_id: str) -> float | None:
+    """What the planted effect is worth at the price that was used."""
+    did = analysis.did_results[metric_id]
+    dollars = analysis.economic_impact.metric_breakdown[metric_id].dollar_impact
+    if did.true_effect is None or dollars is None or not did.estimate.estimate:
+        return None
+    return dollars * did.true_effect / did.estimate.estimate
+
+
+def planted_total(analysis: ExperimentAnalysis) -> float | None:
+    """What all planted effects that count are worth; absent unless every one is known."""
+    counted = [key for key, part in analysis.economic_impact.metric_breakdown.items() if part.counts]
+    planted = [planted_dollars(analysis, key) for key in counted]
+    return sum(planted) if planted and None not in planted else None  # type: ignore[arg-type]
+
+
+def _inside(value: float, interval: Interval | None) -> str | None:
+    if interval is None:
+        return None
+    return "inside the interval" if interval.lower <= value <= interval.upper else "outside the interval"

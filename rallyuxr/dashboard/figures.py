@@ -1,0 +1,222 @@
+"""Figures: data in, Plotly figure out. Pure, and readable on light and dark ground alike.
+
+Colours are mid-tones with a contrast above 3:1 on white and on near-black; blue and vermilion stay apart for every
+kind of colour blindness, and no meaning hangs on colour alone: lines are named, dashed or marked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rallyuxr.dashboard.curves import Accrual, extremes, local_times, student_density, window_mask, with_gaps
+from rallyuxr.dashboard.formatting import money, short_money
+from rallyuxr.models import AnalysisPeriod, DidResult, EconomicImpact, EventStudy, Interval, MetricSeries
+from rallyuxr.models.results import Floats, Hours, utc64
+
+TREATMENT = "#3a86c8"
+CONTROL = "#d4700f"
+NEUTRAL = "#8a8f98"
+GAIN = "#2a9d7f"
+LOSS = "#c8553d"
+TRUTH = "#b0578d"
+HEIGHT = 340
+
+
+def arms(
+    series: MetricSeries, did: DidResult, period: AnalysisPeriod, *, unit: str, scale: float, zone: tzinfo
+) -> go.Figure:
+    """Both arms over time, the baseline shaded; counterfactual is control moved by the baseline's difference."""
+    figure = _frame(f"Mean ({_axis_unit(unit)})", f"Time ({zone})")
+    for name, values, colour, symbol in (
+        ("Control", series.control, CONTROL, "dot"),
+        ("Treatment", series.treatment, TREATMENT, "solid"),
+    ):
+        _line(figure, series.timestamps, values * scale, zone, name=name, color=colour, dash=symbol)
+    cells = did.estimate.cell_means
+    if cells.treatment_pre is not None and cells.control_pre is not None:
+        post = window_mask(series.timestamps, period.start_date, period.end_date)
+        expected = (series.control[post] + cells.treatment_pre - cells.control_pre) * scale
+        _line(figure, series.timestamps[post], expected, zone, name="Treatment, had nothing changed", dash="dash")
+    if period.baseline_start is not None:
+        start, end = local_times(np.array([utc64(period.baseline_start), utc64(period.start_date)]), zone)
+        figure.add_vrect(start, end, fillcolor=NEUTRAL, opacity=0.14, line_width=0, layer="below")
+        figure.add_annotation(x=start, y=1, yref="paper", text="Baseline", showarrow=False, xanchor="left")
+    return figure
+
+
+def event_study(study: EventStudy, period: AnalysisPeriod, *, unit: str, scale: float) -> go.Figure:
+    """The effect of each day against the reference period, with a band that covers all days at once."""
+    figure = _frame(f"Effect ({_axis_unit(unit, points=True)})", "Day (UTC)")
+    days = np.array([utc64(day) for day in study.days])
+    lower, upper, middle = (
+        _floats(column) * scale for column in (study.band_lower, study.band_upper, study.estimate)
+    )
+    _band(figure, days, lower, upper, name=f"{100 * study.confidence_level:.0f}% band, all days at once")
+    figure.add_scatter(
+        x=days, y=middle, mode="lines+markers", name="Daily effect", line={"color": TREATMENT}, marker={"size": 5}
+    )
+    _zero(figure)
+    figure.add_vline(
+        x=utc64(period.start_date).astype("datetime64[ms]").item(), line={"color": NEUTRAL, "dash": "dot"}
+    )
+    return figure
+
+
+def cumulative_dollars(accrued: Accrual, currency: str) -> go.Figure:
+    """Dollars by the end of each day; the last day is the observed impact with its interval."""
+    figure = _frame(f"Observed so far ({currency})", "End of day (UTC)")
+    _band(figure, accrued.days, accrued.lower, accrued.upper, name="Interval of each day")
+    figure.add_scatter(
+        x=accrued.days, y=accrued.amount, name="Observed impact", line={"color": TREATMENT, "width": 2.5}
+    )
+    _zero(figure)
+    return figure
+
+
+def total_distribution(
+    centre: float,
+    std_error: float,
+    dof: float | None,
+    interval: Interval,
+    currency: str,
+    *,
+    truth: float | None = None,
+) -> go.Figure:
+    """How plausible each total is: the t density around the estimate, its interval filled."""
+    figure = _frame("", f"Total impact ({currency})")
+    grid = np.linspace(centre - 4 * std_error, centre + 4 * std_error, 301)
+    density = student_density(grid, centre, std_error, dof)
+    inside = (grid >= interval.lower) & (grid <= interval.upper)
+    figure.add_scatter(x=grid, y=density, line={"color": TREATMENT}, name="Plausibility", hoverinfo="x")
+    figure.add_scatter(
+        x=grid[inside], y=density[inside], fill="tozeroy", line={"width": 0}, fillcolor=_faint(TREATMENT),
+        name=" to ".join(short_money(bound, currency) for bound in (interval.lower, interval.upper)),
+        hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
+    if truth is not None:
+        figure.add_vline(x=truth, line={"color": TRUTH, "dash": "dash"}, annotation_text="Planted truth")
+    return figure.update_yaxes(showticklabels=False, showgrid=False)
+
+
+def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
+    """The counted metrics' dollars, stacked up to the total."""
+    figure = _frame(f"Observed impact ({impact.currency})", "")
+    counted = {key: part for key, part in impact.metric_breakdown.items() if part.counts and part.dollar_impact}
+    amounts = [part.dollar_impact or 0.0 for part in counted.values()]
+    figure.add_waterfall(
+        x=[*(names.get(key, key) for key in counted), "Total"],
+        y=[*amounts, sum(amounts)],
+        measure=[*("relative" for _ in counted), "total"],
+        text=[money(amount, impact.currency, signed=True) for amount in (*amounts, sum(amounts))],
+        textposition="outside",
+        increasing={"marker": {"color": GAIN}},
+        decreasing={"marker": {"color": LOSS}},
+        totals={"marker": {"color": TREATMENT}},
+        connector={"line": {"color": NEUTRAL, "width": 1}},
+        cliponaxis=False,
+    )
+    return figure.update_layout(showlegend=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One row of a forest plot: a named value with its interval, and the truth where it is known."""
+
+    name: str
+    value: float
+    lower: float | None
+    upper: float | None
+    truth: float | None = None
+
+
+def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:
+    """Values with intervals, one a line, against zero; the first row on top."""
+    figure = _frame("", axis, height=110 + 44 * len(rows))
+    names = [row.name for row in rows]
+    values = _floats([row.value for row in rows])
+    figure.add_scatter(
+        x=values, y=names, mode="markers", name="Estimate", marker={"color": TREATMENT, "size": 10},
+        error_x={
+            "type": "data", "symmetric": False, "color": TREATMENT, "thickness": 2,
+            "array": _floats([row.upper for row in rows]) - values,
+            "arrayminus": values - _floats([row.lower for row in rows]),
+        },
+    )  # fmt: skip
+    if any(row.truth is not None for row in rows):
+        figure.add_scatter(
+            x=_floats([row.truth for row in rows]), y=names, mode="markers", name="Planted truth",
+            marker={"color": TRUTH, "symbol": "diamond-open", "size": 12, "line": {"width": 2}},
+        )  # fmt: skip
+    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
+    return figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+
+
+def _frame(y_title: str, x_title: str, *, height: int = HEIGHT) -> go.Figure:
+    """An empty figure with room for its legend above and nothing fixed in width."""
+    return go.Figure(
+        layout={
+            "height": height,
+            "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
+            "hovermode": "x unified",
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "xaxis": {"title": {"text": x_title}, "automargin": True},
+            "yaxis": {"title": {"text": y_title}, "automargin": True},
+            "dragmode": "pan",
+        }
+    )
+
+
+def _line(
+    figure: go.Figure,
+    times: Hours,
+    values: Floats,
+    zone: tzinfo,
+    *,
+    name: str,
+    color: str = NEUTRAL,
+    dash: str = "solid",
+) -> None:
+    """A line with gaps where hours are missing, thinned so that extremes stay."""
+    times, values = with_gaps(times, values)
+    keep = extremes(values)
+    figure.add_scattergl(
+        x=local_times(times[keep], zone), y=values[keep], name=name, mode="lines",
+        line={"color": color, "dash": dash, "width": 1.6},
+    )  # fmt: skip
+
+
+def _band(figure: go.Figure, x: Hours, lower: Floats, upper: Floats, *, name: str) -> None:
+    """The area between two curves, behind what is drawn next."""
+    edge = {"width": 0}
+    figure.add_scatter(x=x, y=lower, line=edge, mode="lines", showlegend=False, hoverinfo="skip")
+    figure.add_scatter(
+        x=x,
+        y=upper,
+        line=edge,
+        mode="lines",
+        fill="tonexty",
+        fillcolor=_faint(TREATMENT),
+        name=name,
+        hoverinfo="skip",
+    )
+
+
+def _zero(figure: go.Figure) -> None:
+    figure.add_hline(y=0, line={"color": NEUTRAL, "dash": "dot"})
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.22)"
+
+
+def _floats(column: Sequence[float | None]) -> Floats:
+    return np.array(column, dtype=float)
+
+
+def _axis_unit(unit: str, *, points: bool = False) -> str:
+    return "percentage points" if points and unit == "%" else unit

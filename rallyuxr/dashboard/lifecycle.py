@@ -1,0 +1,88 @@
+"""What may be done to an experiment from its results, and watching it while it moves on its own."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from rallyuxr.dashboard import formatting as f
+from rallyuxr.dashboard import loaders, session, widgets
+from rallyuxr.errors import RallyError
+from rallyuxr.models import ExperimentDefinition, Status
+from rallyuxr.models.experiment import ALLOWED_MOVES
+from rallyuxr.services import analyses, experiments, progress
+
+MOVES: dict[Status, tuple[str, str, str]] = {
+    "running": ("Start", ":material/play_arrow:", "Marks it as running."),
+    "complete": ("Complete", ":material/task_alt:", "Marks it as finished. Data after its end changes nothing."),
+    "archived": ("Archive", ":material/archive:", "Takes it out of the portfolio's lists. Nothing is deleted."),
+}
+STEPS = {"saved": "Saved", "data": "Data arrived", "analysis": "Analysed", "done": "Done"}
+
+
+def actions(experiment: ExperimentDefinition) -> None:
+    """The moves that its status and the caller's role allow."""
+    if not session.caller().may("analyst"):
+        return
+    with st.container(horizontal=True):
+        st.button(
+            "Re-run with today's prices",
+            icon=":material/refresh:",
+            on_click=_attempt,
+            args=(_rerun, experiment),
+            disabled=experiment.finding is None,
+            help="Makes a new analysis of the newest data; the old one is kept.",
+        )
+        for status in ALLOWED_MOVES[experiment.status]:
+            label, icon, consequence = MOVES[status]
+            with st.popover(label, icon=icon):
+                st.write(consequence)
+                st.button(f"{label} now", type="primary", on_click=_attempt, args=(_move, experiment, status))
+    if message := st.session_state.pop("outcome of the action", None):
+        st.success(message, icon=":material/check:")
+    if error := st.session_state.pop("failure of the action", None):
+        widgets.failure(error)
+
+
+@st.fragment(run_every="2s")
+def watch_pipeline(experiment: ExperimentDefinition) -> None:
+    """The way from saved to analysed, followed live; the whole page returns when it has arrived."""
+    with widgets.explained():
+        if loaders.experiment(experiment.id).finding is not None:
+            st.rerun()
+        zone = session.time_zone()
+        for step in progress.pipeline_progress(session.connection(), experiment.id).steps:
+            name = STEPS.get(step.name, f.words(step.name))
+            if step.failed:
+                st.markdown(f":material/error: **{name}** failed: {f.plain(step.failed)}")
+            elif step.at:
+                st.markdown(f":material/check_circle: **{name}** at {f.moment(step.at, zone)}")
+            else:
+                st.markdown(f":material/pending: {name}: {f.plain(step.hint or 'waiting')}")
+
+
+@st.fragment(run_every="15s")
+def watch_news(experiment: ExperimentDefinition) -> None:
+    """Show a newer analysis as soon as there is one."""
+    with widgets.explained():
+        if loaders.experiment(experiment.id).version != experiment.version:
+            st.rerun()
+
+
+def _rerun(experiment: ExperimentDefinition) -> str:
+    session.require("analyst")
+    analyses.rerun_analysis(session.context(), experiment.id)
+    return "Analysed again with today's prices. Compare shows what changed."
+
+
+def _move(experiment: ExperimentDefinition, status: Status) -> str:
+    session.require("analyst")
+    experiments.move_status(session.context(), experiment.id, status, expected_version=experiment.version)
+    return f"The experiment is now {status}."
+
+
+def _attempt(action: Callable[..., str], *arguments: object) -> None:
+    """Run a button's action; the page shows what came of it."""
+    try:
+        st.session_state["outcome of the action"] = action(*arguments)
+    except RallyError as error:
+        st.session_state["failure of the action"] = error

@@ -1,0 +1,64 @@
+"""All metrics of one analysis in one table: roles, effects, adjusted p-values, dollars and verdicts."""
+
+import streamlit as st
+
+from rallyuxr.dashboard import formatting as f
+from rallyuxr.dashboard.reading import reading
+from rallyuxr.models import DidResult, ExperimentAnalysis, MetricImpact
+
+ADJUSTMENTS = {"holm": "Holm", "benjamini_hochberg": "Benjamini-Hochberg"}
+
+
+def rows(analysis: ExperimentAnalysis, *, running: bool) -> list[dict[str, str]]:
+    """One row a metric, as text a person can read aloud.
+
+    While an experiment runs the interval is the always-valid one, because the page is looked at before the end.
+    """
+    impacts = analysis.economic_impact.metric_breakdown
+    return [
+        _row(analysis, metric_id, did, impacts.get(metric_id), running)
+        for metric_id, did in analysis.did_results.items()
+    ]
+
+
+def draw(analysis: ExperimentAnalysis, *, running: bool) -> None:
+    """The table, and what its columns mean."""
+    table = [{name: f.plain(cell) for name, cell in row.items()} for row in rows(analysis, running=running)]
+    st.table(table, border="horizontal", hide_index=True, alt="Every metric's effect, p-value, dollars and verdict")
+    adjusted = sorted({did.adjustment or "none" for did in analysis.did_results.values()} & ADJUSTMENTS.keys())
+    notes = ["The experiment is running: intervals and p-values may be looked at every hour."] if running else []
+    notes += [
+        f"p-values of primary metrics are adjusted for their number by {ADJUSTMENTS[name]}." for name in adjusted
+    ]
+    st.caption(" ".join((*notes, "Relative effects divide by what the treated arm would have been.")))
+
+
+def _row(
+    analysis: ExperimentAnalysis, metric_id: str, did: DidResult, impact: MetricImpact | None, running: bool
+) -> dict[str, str]:
+    metric = reading(analysis, metric_id)
+    lower, upper, p = _uncertainty(did, running)
+    currency = analysis.economic_impact.currency
+    return {
+        "Metric": metric.name,
+        "Role": did.role.capitalize(),
+        "Effect": metric.change(did.estimate.estimate),
+        f"{did.confidence_level:.0f}% interval": metric.interval(lower, upper),
+        "Relative": f.relative(did.estimate.relative.estimate),
+        "p-value": f.pvalue(p),
+        "Dollars": f.money(impact.dollar_impact, currency, signed=True) if impact else f.ABSENT,
+        "Verdict": _verdict(did),
+    }
+
+
+def _uncertainty(did: DidResult, running: bool) -> tuple[float | None, float | None, float | None]:
+    if running:
+        return did.always_valid.ci_lower, did.always_valid.ci_upper, did.always_valid.pvalue
+    adjusted = did.p_value if did.adjusted_p_value is None else did.adjusted_p_value
+    return did.estimate.ci_lower, did.estimate.ci_upper, adjusted
+
+
+def _verdict(did: DidResult) -> str:
+    if did.role == "guardrail" and did.non_inferior is not None:
+        return "Guardrail holds" if did.non_inferior else "Guardrail not shown to hold"
+    return f.words(did.verdict.outcome)

@@ -1,0 +1,129 @@
+"""A report a manager can read: one HTML file that works offline and prints well. Pure.
+
+Plotly's script is inlined once, so the file needs no network; each chart saves itself as PNG or SVG.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from html import escape
+from pathlib import Path
+
+from plotly.io import to_html
+from plotly.offline import get_plotlyjs
+
+from rallyuxr.dashboard import assumptions, derivation, evidence, metric_table
+from rallyuxr.dashboard import formatting as f
+from rallyuxr.dashboard.reading import reading
+from rallyuxr.models import ExperimentAnalysis, ExperimentData, ExperimentDefinition
+
+STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+SAVE_BUTTONS = """<p class="save">
+<button data-format="png">Save as PNG</button> <button data-format="svg">Save as SVG</button></p>"""
+SCRIPT = """
+document.querySelectorAll("figure").forEach(figure => {
+  const plot = figure.querySelector(".js-plotly-plot");
+  figure.querySelectorAll("button").forEach(button => button.onclick = () =>
+    Plotly.downloadImage(plot, {format: button.dataset.format, filename: figure.id, scale: 2}));
+});
+const fit = () => document.querySelectorAll(".js-plotly-plot").forEach(plot => Plotly.Plots.resize(plot));
+addEventListener("beforeprint", fit); addEventListener("afterprint", fit);
+"""
+
+
+def html_report(
+    experiment: ExperimentDefinition,
+    analysis: ExperimentAnalysis,
+    data: ExperimentData | None,
+    *,
+    made_at: datetime,
+    zone: tzinfo,
+) -> str:
+    """The whole report as one HTML document."""
+    simulated = analysis.data_source == "simulator"
+    sections = (
+        _heading(experiment, made_at, zone, simulated=simulated),
+        _verdict(analysis),
+        _figures(evidence.total_exhibits(analysis)),
+        "<h2>Every metric</h2>",
+        _table(metric_table.rows(analysis, running=experiment.status == "running")),
+        *(_metric(analysis, data, metric_id, zone) for metric_id in analysis.did_results),
+        "<h2>How the total was made</h2>",
+        _steps(derivation.total_steps(analysis)),
+        "<h2>Made from</h2>",
+        _steps(derivation.provenance(analysis)),
+    )
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(experiment.name)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
+        f"<script>{get_plotlyjs()}</script></head><body><main>{''.join(sections)}</main>"
+        f"<script>{SCRIPT}</script></body></html>"
+    )
+
+
+def _heading(experiment: ExperimentDefinition, made_at: datetime, zone: tzinfo, *, simulated: bool) -> str:
+    label = '<strong class="simulated">SIMULATED: the simulator made this data</strong>' if simulated else ""
+    window = f"{f.moment(experiment.start_date, zone)} to {f.moment(experiment.end_date, zone)}"
+    return (
+        f"<header><h1>{escape(experiment.name)}</h1>{label}<p>{escape(experiment.description)}</p>"
+        f"<p class='quiet'>{window}. Status {experiment.status}. Report of {f.moment(made_at, zone)}.</p></header>"
+    )
+
+
+def _verdict(analysis: ExperimentAnalysis) -> str:
+    impact, currency = analysis.economic_impact, analysis.economic_impact.currency
+    horizon = f"Projected over {impact.horizon_days} days" if impact.horizon_days else "Projected"
+    projected = f.money(impact.annualized_impact, currency, signed=True)
+    cards = (
+        ("Observed impact", f.money(impact.total_impact, currency, signed=True), impact.total_interval),
+        (horizon, projected, impact.annualized_interval),
+    )
+    shown = "".join(
+        f"<div><h2>{name}</h2><b>{amount}</b><p>{f.money_interval(interval, currency)}</p></div>"
+        for name, amount, interval in cards
+    )
+    truths = "".join(f"<li>{escape(sentence)}</li>" for sentence in evidence.truth_sentences(analysis))
+    return f'<p class="verdict">{escape(analysis.verdict.sentence)}</p><div class="cards">{shown}</div>' + (
+        f"<h2>Against the planted truth</h2><ul>{truths}</ul>" if truths else ""
+    )
+
+
+def _metric(analysis: ExperimentAnalysis, data: ExperimentData | None, metric_id: str, zone: tzinfo) -> str:
+    did, metric = analysis.did_results[metric_id], reading(analysis, metric_id)
+    checks = "".join(
+        f"<li{' class=doubt' if found.doubt else ''}><b>{escape(found.title)}.</b> {escape(found.sentence)}</li>"
+        for found in assumptions.findings(did, metric)
+    )
+    return (
+        f'<section class="metric"><h2>{escape(metric.name)}</h2>'
+        f"<p>{escape(did.verdict.sentence)}</p>"
+        + _figures(evidence.metric_exhibits(analysis, data, metric_id, zone=zone, daily=True))
+        + f"<h3>How this number was made</h3>{_steps(derivation.metric_steps(analysis, metric_id))}"
+        f"<h3>Assumptions</h3><ul>{checks}</ul></section>"
+    )
+
+
+def _figures(exhibits: Iterable[evidence.Exhibit]) -> str:
+    return "".join(
+        f'<figure id="{escape(exhibit.name)}"><figcaption>{escape(exhibit.title)}</figcaption>'
+        f'<div role="img" aria-label="{escape(exhibit.alt)}">{_chart(exhibit)}</div>{SAVE_BUTTONS}</figure>'
+        for exhibit in exhibits
+    )
+
+
+def _chart(exhibit: evidence.Exhibit) -> str:
+    figure = exhibit.figure.update_layout(template="plotly_white")
+    chart: str = to_html(
+        figure, full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
+    )
+    return chart
+
+
+def _steps(steps: Iterable[derivation.Step]) -> str:
+    return _table([{"Step": x.what, "Number": x.number, "Where it comes from": x.source} for x in steps])
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in rows[0])
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.values())}</tr>" for row in rows)
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+    return f'<div class="table" tabindex="0">{table}</div>'
