@@ -11,15 +11,18 @@ The data-generating process is written out, with every default, in `docs/simulat
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
+from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models import ExperimentData, ExperimentPlan, MetricSeries, SimulatedMetric, SimulationPlan
 from rallyuxr.models.results import Floats, Hours, utc64
 from rallyuxr.simulation.defaults import default_metric
+from rallyuxr.simulation.noise import BURN_IN, autoregression
 
 PEAK_HOUR = 16
 CYCLE_OF_VALUES = 0.2
@@ -58,33 +61,66 @@ def simulate(plan: ExperimentPlan, *, seed: int | None = None) -> ExperimentData
     """
     simulation = plan.simulation or SimulationPlan()
     entropy = simulation.seed if seed is None else seed
-    hours = _hours(plan.baseline_start, plan.end_date)
-    traffic = _stream(entropy, ())
-    treatment_n, control_n = _participants(simulation, _activity(simulation, hours), traffic)
-    shock = simulation.common_shock * _ar1(traffic, hours.size, SHOCK_MEMORY)
-    common = CYCLE_OF_VALUES * (_activity(simulation, hours) - 1) + shock
-    treated_hours = hours >= utc64(plan.start_date)
-
+    conditions = _conditions(plan, simulation, _stream(entropy, ()))
     series, truth = {}, {}
     for metric_id in plan.metrics:
         metric = simulation.metrics.get(metric_id) or default_metric(metric_id, plan.expected_outcome)
         _refuse_impossible(metric_id, metric)
-        generator = _stream(entropy, metric_id.encode())
-        treatment_slow, control_slow = (
-            metric.noise * _ar1(generator, hours.size, metric.autocorrelation) for _ in range(2)
-        )
-        untreated = _possible(metric, metric.baseline * (1 + common + treatment_slow))
-        treated = _possible(metric, untreated + metric.effect * treated_hours)
-        control = _possible(metric, metric.baseline * (1 + common + control_slow))
-        series[metric_id] = MetricSeries(
-            timestamps=hours,
-            treatment=_observe(generator, metric, treated, treatment_n),
-            control=_observe(generator, metric, control, control_n),
-            treatment_n=treatment_n,
-            control_n=control_n,
-        )
-        truth[metric_id] = _true_effect(metric, (treated - untreated)[treated_hours], treatment_n[treated_hours])
+        drawn = _draw(metric, conditions, _stream(entropy, metric_id.encode()))
+        series[metric_id], truth[metric_id] = drawn.series, drawn.true_effect
     return ExperimentData(series=series, granularity="hourly", source="simulator", truth=truth)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Conditions:
+    """What all metrics share, by hour: who came, what moved both arms, and whether the change was live."""
+
+    hours: Hours
+    treatment_n: Floats
+    control_n: Floats
+    common: Floats
+    live: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    series: MetricSeries
+    true_effect: float
+
+
+def _conditions(plan: ExperimentPlan, simulation: SimulationPlan, generator: Generator) -> _Conditions:
+    hours = _hours(plan.baseline_start, plan.end_date)
+    activity = _activity(simulation, hours)
+    treatment_n, control_n = (
+        generator.poisson(simulation.participants_per_hour * share * activity).astype(np.float64)
+        for share in (simulation.treatment_share, 1 - simulation.treatment_share)
+    )
+    (shock,) = _slow_noise(generator, (1, hours.size), SHOCK_MEMORY)
+    return _Conditions(
+        hours=hours,
+        treatment_n=treatment_n,
+        control_n=control_n,
+        common=CYCLE_OF_VALUES * (activity - 1) + simulation.common_shock * shock,
+        live=hours >= utc64(plan.start_date),
+    )
+
+
+def _draw(metric: SimulatedMetric, conditions: _Conditions, generator: Generator) -> _Drawn:
+    treatment_slow, control_slow = metric.noise * _slow_noise(
+        generator, (2, conditions.hours.size), metric.autocorrelation
+    )
+    control = _possible(metric, metric.baseline * (1 + conditions.common + control_slow))
+    untreated = _possible(metric, metric.baseline * (1 + conditions.common + treatment_slow))
+    treated = _possible(metric, untreated + metric.effect * conditions.live)
+    series = MetricSeries(
+        timestamps=conditions.hours,
+        treatment=_observe(generator, metric, treated, conditions.treatment_n),
+        control=_observe(generator, metric, control, conditions.control_n),
+        treatment_n=conditions.treatment_n,
+        control_n=conditions.control_n,
+    )
+    live = conditions.live
+    return _Drawn(series, _true_effect(metric, (treated - untreated)[live], conditions.treatment_n[live]))
 
 
 def _stream(entropy: int, key: Iterable[int]) -> Generator:
@@ -106,24 +142,10 @@ def _activity(simulation: SimulationPlan, hours: Hours) -> Floats:
     return (1 + simulation.daily_cycle * daily) * (1 - simulation.weekly_cycle * weekend)
 
 
-def _participants(simulation: SimulationPlan, activity: Floats, generator: Generator) -> tuple[Floats, Floats]:
-    share = simulation.treatment_share
-    treatment, control = (
-        generator.poisson(simulation.participants_per_hour * part * activity).astype(np.float64)
-        for part in (share, 1 - share)
-    )
-    return treatment, control
-
-
-def _ar1(generator: Generator, size: int, memory: float) -> Floats:
-    """Stationary AR(1) noise of unit variance: Σ_k memory^k e_{t−k}, summed by doubling."""
-    noise = generator.normal(0, np.sqrt(1 - memory**2), size)
-    noise[:1] /= np.sqrt(1 - memory**2)
-    step = 1
-    while step < size:
-        noise[step:] += memory**step * noise[:-step].copy()
-        step *= 2
-    return noise
+def _slow_noise(generator: Generator, shape: tuple[int, int], memory: float) -> Floats:
+    """AR(1) noise of unit variance along the last axis."""
+    innovations = generator.standard_normal((shape[0], shape[1] + BURN_IN))
+    return autoregression(np.sqrt(1 - memory**2) * innovations, memory)
 
 
 def _possible(metric: SimulatedMetric, mean: Floats) -> Floats:
