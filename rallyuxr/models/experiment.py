@@ -18,6 +18,7 @@ ALLOWED_MOVES: dict[Status, tuple[Status, ...]] = {
     "archived": (),
 }
 ExpectedOutcome = Literal["positive", "negative", "neutral"]
+OrderMeasure = Literal["orders_per_hour", "average_order_value", "revenue_per_customer", "revenue_per_hour"]
 DataSource = Literal["simulator", "upload", "api", "orders"]
 Role = Literal["primary", "secondary", "guardrail"]
 MAX_METRICS = 10
@@ -100,10 +101,7 @@ class OrdersPlan(Record):
     by: Literal["arm", "merchant"]
     merchants: tuple[str, ...] = Field(min_length=1, max_length=200)
     treated_merchants: tuple[str, ...] = ()
-    measures: dict[
-        MetricId,
-        Literal["orders_per_hour", "average_order_value", "revenue_per_customer", "revenue_per_hour"],
-    ] = Field(min_length=1)
+    measures: dict[MetricId, OrderMeasure] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _arms(self) -> Self:

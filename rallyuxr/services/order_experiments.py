@@ -1,0 +1,129 @@
+"""Experiments whose data are merchants' orders: they follow the orders as these come, also late or refunded."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rallyuxr.aggregation.experiment_series import HOUR, Rows, experiment_data, first_assigned_hour
+from rallyuxr.errors import InvalidInput, RallyError
+from rallyuxr.models import ExperimentData, ExperimentDefinition
+from rallyuxr.models.aggregate import Aggregate
+from rallyuxr.models.order import Merchant
+from rallyuxr.services.context import Context
+from rallyuxr.services.experiments import get_experiment
+from rallyuxr.services.merchants import read_rows, require_merchant
+from rallyuxr.services.results import PublishedVersion, publish_results
+
+QUIET = timedelta(seconds=60)
+RESOLUTION = datetime.resolution
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPublished:
+    """Which experiments got a new data version, and which could not, and why."""
+
+    published: tuple[str, ...]
+    failed: Mapping[str, str]
+
+
+def watch_orders(ctx: Context, experiment: ExperimentDefinition) -> None:
+    """Let the experiment's data follow its merchants' orders from now on; orders that exist already count too.
+
+    Raises:
+        NotFound: a merchant does not exist.
+        InvalidInput: a merchant sells in another currency than the experiment's.
+    """
+    for merchant in _merchants(ctx, experiment):
+        ctx.store.orders.watch(merchant.merchant_id, experiment.id, experiment.baseline_start, experiment.end_date)
+    ctx.store.orders.mark_pending(experiment.id, ctx.clock())
+
+
+def publish_orders(ctx: Context, experiment_id: str) -> PublishedVersion | None:
+    """Make the orders known now the experiment's newest data version; equal data make no new one.
+
+    None where no order lies within the experiment's time yet.
+    """
+    data = orders_data(ctx, get_experiment(ctx, experiment_id))
+    if not any(series.timestamps.size for series in data.series.values()):
+        return None
+    return publish_results(ctx, experiment_id, data)
+
+
+def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublished:
+    """Publish every experiment whose orders changed, unless it was published within `quiet`.
+
+    What is passed over or fails stays marked and is tried again by a later call.
+    """
+    published, failed = [], {}
+    for experiment_id, marked_at in ctx.store.orders.pending().items():
+        newest = ctx.store.results.newest(experiment_id)
+        if newest and ctx.clock() - newest.published_at < quiet:
+            continue
+        try:
+            version = publish_orders(ctx, experiment_id)
+        except RallyError as problem:
+            failed[experiment_id] = problem.message
+            continue
+        ctx.store.orders.clear_pending(experiment_id, marked_at)
+        if version and version.created:
+            published.append(experiment_id)
+    return PendingPublished(tuple(published), failed)
+
+
+def orders_data(ctx: Context, experiment: ExperimentDefinition) -> ExperimentData:
+    """The experiment's data as the merchants' aggregates give them now."""
+    merchants = _merchants(ctx, experiment)
+    rows = {merchant.merchant_id: _hourly_rows(ctx, merchant, experiment) for merchant in merchants}
+    first = _observed_from(ctx, experiment, merchants, rows)
+    return experiment_data(experiment, rows, first, max(first, _observed_until(ctx, experiment, rows)))
+
+
+def _merchants(ctx: Context, experiment: ExperimentDefinition) -> tuple[Merchant, ...]:
+    if experiment.orders is None:
+        raise InvalidInput(f"Experiment {experiment.id} has no orders plan, so orders are not its data.")
+    merchants = tuple(require_merchant(ctx, name) for name in experiment.orders.merchants)
+    for merchant in merchants:
+        if merchant.currency != experiment.currency:
+            raise InvalidInput(
+                f"Merchant {merchant.merchant_id} sells in {merchant.currency} and the experiment counts in "
+                f"{experiment.currency}: choose merchants of one currency, and give the experiment that currency."
+            )
+    return merchants
+
+
+def _hourly_rows(ctx: Context, merchant: Merchant, experiment: ExperimentDefinition) -> tuple[Aggregate, ...]:
+    first, last = merchant.day_of(experiment.baseline_start), merchant.day_of(experiment.end_date)
+    return read_rows(ctx, merchant, "hourly", first, last + timedelta(days=1))
+
+
+def _observed_from(
+    ctx: Context, experiment: ExperimentDefinition, merchants: Iterable[Merchant], rows: Rows
+) -> datetime:
+    """The first hour that can be compared: all merchants sell by then, or arms are assigned.
+
+    Before that an hour without orders is no zero, it was not observed.
+    """
+    if experiment.orders and experiment.orders.by == "arm":
+        assigned = first_assigned_hour(experiment.id, rows)
+        known = min(assigned, experiment.start_date) if assigned else experiment.start_date
+    else:
+        known = max(_first_sale(ctx, merchant, experiment) for merchant in merchants)
+    return _whole_hour(max(known, experiment.baseline_start) + HOUR - RESOLUTION)
+
+
+def _first_sale(ctx: Context, merchant: Merchant, experiment: ExperimentDefinition) -> datetime:
+    first_day = next(ctx.store.orders.days(merchant.merchant_id), None)
+    return merchant.midnight(first_day) if first_day else experiment.end_date
+
+
+def _observed_until(ctx: Context, experiment: ExperimentDefinition, rows: Rows) -> datetime:
+    """The end of the experiment once it is over; before, of the last whole hour known to have orders."""
+    now = ctx.clock()
+    if now >= experiment.end_date:
+        return _whole_hour(experiment.end_date)
+    newest = max((row.start for each in rows.values() for row in each), default=experiment.baseline_start)
+    return min(_whole_hour(now), _whole_hour(newest) + HOUR)
+
+
+def _whole_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

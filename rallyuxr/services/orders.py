@@ -1,0 +1,158 @@
+"""Take orders in, one or many, and read them back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from rallyuxr.errors import Conflict, InvalidInput, NotFound, RallyError
+from rallyuxr.models.base import iso_z
+from rallyuxr.models.order import Merchant, Order, OrderReceipt, Outcome
+from rallyuxr.services.context import Context
+from rallyuxr.services.merchants import require_merchant
+from rallyuxr.store.orders import ORDERS_PER_TRANSACTION
+
+MAX_BATCH = 1_000
+CLOCK_TOLERANCE = timedelta(days=1)
+Sent = Order | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A merchant's orders, newest first; `next_token` leads on to older ones."""
+
+    orders: tuple[Order, ...]
+    next_token: str | None
+
+
+def place_order(ctx: Context, sent: Sent) -> OrderReceipt:
+    """Store one order or a later event of it.
+
+    Raises:
+        InvalidInput: it is not an order, or not in the merchant's currency.
+        NotFound: no such merchant.
+        Conflict: the id belongs to an order with other content.
+    """
+    merchants: dict[str, Merchant] = {}
+    order = _accepted(ctx, sent, merchants)
+    if ctx.store.orders.create_orders(merchants[order.merchant_id], [order]):
+        return _receipt(order, _event_outcome(ctx, order))
+    return _receipt(order, "created")
+
+
+def place_orders(ctx: Context, sent: Sequence[Sent]) -> tuple[OrderReceipt, ...]:
+    """Store many orders, each for itself, and answer for each in the order they were sent.
+
+    Raises:
+        InvalidInput: more than `MAX_BATCH` orders.
+    """
+    if len(sent) > MAX_BATCH:
+        raise InvalidInput(f"{len(sent)} orders came; send at most {MAX_BATCH} at once.")
+    merchants: dict[str, Merchant] = {}
+    receipts: dict[int, OrderReceipt] = {}
+    accepted: dict[int, Order] = {}
+    for place, candidate in enumerate(sent):
+        try:
+            accepted[place] = _accepted(ctx, candidate, merchants)
+        except (InvalidInput, NotFound) as problem:
+            receipts[place] = _refusal(candidate, problem)
+    for merchant in merchants.values():
+        own = {place: order for place, order in accepted.items() if order.merchant_id == merchant.merchant_id}
+        receipts |= _place(ctx, merchant, own)
+    return tuple(receipts[place] for place in range(len(sent)))
+
+
+def get_order(ctx: Context, merchant_id: str, order_id: str) -> Order:
+    """The merchant's order; raises NotFound."""
+    require_merchant(ctx, merchant_id)
+    order = ctx.store.orders.order(merchant_id, order_id)
+    if order is None:
+        raise NotFound(f"Merchant {merchant_id} has no order {order_id}.")
+    return order
+
+
+def recent_orders(ctx: Context, merchant_id: str, *, limit: int = 20, next_token: str | None = None) -> OrderPage:
+    """The merchant's newest orders, or those older than where `next_token` stands."""
+    merchant = require_merchant(ctx, merchant_id)
+    position = _read_token(next_token) if next_token else None
+    page: list[Order] = []
+    for order in _newest_first(ctx, merchant, position):
+        if len(page) == limit:
+            return OrderPage(tuple(page), f"{iso_z(page[-1].time)}~{page[-1].order_id}")
+        page.append(order)
+    return OrderPage(tuple(page), None)
+
+
+def _newest_first(ctx: Context, merchant: Merchant, position: tuple[datetime, str] | None) -> Iterator[Order]:
+    last = merchant.day_of(position[0]) if position else date.max
+    for day in ctx.store.orders.days(merchant.merchant_id, last=last, newest_first=True):
+        for order in ctx.store.orders.orders_of_day(merchant, day, newest_first=True):
+            if position is None or (order.time, order.order_id) < position:
+                yield order
+
+
+def _read_token(token: str) -> tuple[datetime, str]:
+    moment, _, order_id = token.partition("~")
+    try:
+        return datetime.fromisoformat(moment), order_id
+    except ValueError:
+        raise InvalidInput("nextToken is not one that this service gave; start without it.") from None
+
+
+def _place(ctx: Context, merchant: Merchant, orders: dict[int, Order]) -> dict[int, OrderReceipt]:
+    """Create what is new; what is not, or comes twice in this batch, is an event of a stored order."""
+    firsts = {order.order_id: place for place, order in reversed(orders.items())}
+    places = list(firsts.values())
+    created: set[int] = set()
+    for start in range(0, len(places), ORDERS_PER_TRANSACTION):
+        chunk = [orders[place] for place in places[start : start + ORDERS_PER_TRANSACTION]]
+        taken = {order.order_id for order in ctx.store.orders.create_orders(merchant, chunk)}
+        created |= {firsts[order.order_id] for order in chunk if order.order_id not in taken}
+    return {
+        place: _receipt(order, "created") if place in created else _advance(ctx, order)
+        for place, order in orders.items()
+    }
+
+
+def _advance(ctx: Context, order: Order) -> OrderReceipt:
+    try:
+        return _receipt(order, _event_outcome(ctx, order))
+    except Conflict as problem:
+        return _refusal(order, problem)
+
+
+def _event_outcome(ctx: Context, order: Order) -> Outcome:
+    return "updated" if ctx.store.orders.advance_order(order) else "unchanged"
+
+
+def _accepted(ctx: Context, sent: Sent, merchants: dict[str, Merchant]) -> Order:
+    """The order, if its merchant could have taken it; `merchants` remembers those already looked up."""
+    order = sent if isinstance(sent, Order) else _read(sent)
+    if order.merchant_id not in merchants:
+        merchants[order.merchant_id] = require_merchant(ctx, order.merchant_id)
+    currency = merchants[order.merchant_id].currency
+    if order.currency != currency:
+        raise InvalidInput(f"Merchant {order.merchant_id} sells in {currency}; the order is in {order.currency}.")
+    if order.time > ctx.clock() + CLOCK_TOLERANCE:
+        raise InvalidInput(f"The order's time {iso_z(order.time)} lies in the future; check its clock and zone.")
+    return order
+
+
+def _read(sent: Mapping[str, Any]) -> Order:
+    try:
+        return Order.from_json(sent)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, each['loc'])) or 'order'}: {each['msg']}" for each in error.errors())
+        raise InvalidInput("Not an order: " + "; ".join(problems)) from None
+
+
+def _receipt(order: Order, outcome: Outcome) -> OrderReceipt:
+    return OrderReceipt(merchant_id=order.merchant_id, order_id=order.order_id, outcome=outcome)
+
+
+def _refusal(sent: Sent, problem: RallyError) -> OrderReceipt:
+    named = sent.to_json() if isinstance(sent, Order) else sent
+    merchant_id, order_id = (str(named[name]) if name in named else None for name in ("merchantId", "orderId"))
+    return OrderReceipt(merchant_id=merchant_id, order_id=order_id, outcome="refused", reason=problem.message)
