@@ -100,6 +100,15 @@ class MetricSeries:
         """What a control period counts by in a window's mean."""
         return self.control_n if self.control_denominator is None else self.control_denominator
 
+    def summary(self) -> SeriesSummary:
+        """The means Σ n·y / Σ n of both arms and their participants; an absent period counts for nothing."""
+        return SeriesSummary(
+            treatment_mean=_weighted_mean(self.treatment, self.treatment_weight),
+            control_mean=_weighted_mean(self.control, self.control_weight),
+            total_treatment_samples=float(self.treatment_n.sum()),
+            total_control_samples=float(self.control_n.sum()),
+        )
+
     def window(self, start: datetime, end: datetime) -> "MetricSeries":
         """The rows with start <= timestamp < end."""
         keep = (self.timestamps >= utc64(start)) & (self.timestamps < utc64(end))
@@ -166,6 +175,11 @@ class PublishedData:
     data_version: int
     published_at: datetime
     data: ExperimentData
+
+
+def _weighted_mean(values: Floats, weights: Floats) -> float | None:
+    there = ~np.isnan(values) & (weights > 0)
+    return float(np.average(values[there], weights=weights[there])) if there.any() else None
 
 
 def utc64(moment: datetime) -> np.datetime64:

@@ -1,0 +1,81 @@
+"""Storage: DynamoDB, S3, the queue of failures and the functions, as access patterns. The only boto3."""
+
+from functools import lru_cache
+
+from rallyuxr.settings import Settings
+from rallyuxr.store.aggregates import AggregateRepository, StoredObject
+from rallyuxr.store.analyses import AnalysisRepository, AnalysisSummary, analysis_writes
+from rallyuxr.store.audit import AuditEntry, AuditTrail, Change
+from rallyuxr.store.cloud import Cloud
+from rallyuxr.store.dynamo import Dynamo
+from rallyuxr.store.experiments import ExperimentRepository, Listing, PipelineFailure, Position
+from rallyuxr.store.exports import ExportFiles
+from rallyuxr.store.failures import Failure, FailureQueue, Waiting
+from rallyuxr.store.faults import pause
+from rallyuxr.store.functions import ANALYSIS_PROCESSOR, RESULTS_GENERATOR, Functions
+from rallyuxr.store.idempotency import IdempotencyKeys
+from rallyuxr.store.metric_values import MetricValueRepository
+from rallyuxr.store.orders import OrderRepository
+from rallyuxr.store.portfolio import Portfolio
+from rallyuxr.store.results import Manifest, ResultsRepository
+from rallyuxr.store.tables import TABLES
+from rallyuxr.store.usage import UsageRepository
+
+
+class Store:
+    """The repositories of one deployment; making one costs nothing, clients are made when first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.cloud = Cloud(settings)
+        self.dynamo = Dynamo(self.cloud)
+        self.experiments = ExperimentRepository(self.dynamo)
+        self.results = ResultsRepository(self.dynamo)
+        self.analyses = AnalysisRepository(self.dynamo)
+        self.metric_values = MetricValueRepository(self.dynamo)
+        self.usage = UsageRepository(self.dynamo)
+        self.audit = AuditTrail(self.dynamo)
+        self.idempotency = IdempotencyKeys(self.dynamo)
+        self.failures = FailureQueue(self.cloud)
+        self.functions = Functions(self.cloud)
+        self.orders = OrderRepository(self.dynamo)
+        self.aggregates = AggregateRepository(self.cloud)
+        self.exports = ExportFiles(self.cloud)
+
+
+@lru_cache(maxsize=8)
+def connect_store(settings: Settings) -> Store:
+    """The store of a deployment, one per process."""
+    return Store(settings)
+
+
+__all__ = [
+    "ANALYSIS_PROCESSOR",
+    "RESULTS_GENERATOR",
+    "TABLES",
+    "AggregateRepository",
+    "AnalysisRepository",
+    "AnalysisSummary",
+    "AuditEntry",
+    "AuditTrail",
+    "Change",
+    "ExperimentRepository",
+    "Failure",
+    "FailureQueue",
+    "Functions",
+    "Listing",
+    "Manifest",
+    "MetricValueRepository",
+    "OrderRepository",
+    "PipelineFailure",
+    "Portfolio",
+    "Position",
+    "ResultsRepository",
+    "Store",
+    "StoredObject",
+    "UsageRepository",
+    "Waiting",
+    "analysis_writes",
+    "connect_store",
+    "pause",
+]

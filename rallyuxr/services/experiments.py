@@ -1,0 +1,256 @@
+"""Create, read, list and move experiments."""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple
+
+from pydantic import Field
+
+from rallyuxr.errors import Conflict, InvalidInput, NotFound, Unavailable, VersionConflict
+from rallyuxr.models import (
+    CreateExperiment,
+    ExperimentCreated,
+    ExperimentDefinition,
+    ExperimentPlan,
+    Record,
+    Status,
+)
+from rallyuxr.models.experiment import ALLOWED_MOVES
+from rallyuxr.services.context import Context
+from rallyuxr.store import RESULTS_GENERATOR, PipelineFailure, Portfolio, Position, pause
+
+LARGEST_PAGE = 100
+ATTEMPTS = 40
+ID_NAMESPACE = uuid.UUID("6f0d9a4e-52c1-4b0a-9f4d-6a3c1f1f5a10")
+
+
+class PortfolioSummary(Record):
+    """Totals over all experiments; the impact is absent where currencies differ, and then listed by currency."""
+
+    total_experiments: int
+    completed_experiments: int
+    total_economic_impact: float | None = None
+    currency: str | None = None
+    impact_by_currency: dict[str, float] = Field(default_factory=dict)
+
+
+class ExperimentPage(Record):
+    """Experiments, newest first. `next_token` leads on; `total` is absent for a search, not to read all."""
+
+    experiments: tuple[ExperimentDefinition, ...]
+    total: int | None
+    next_token: str | None
+    has_more: bool
+    summary: PortfolioSummary
+
+
+class Token(NamedTuple):
+    """Where a listing goes on, and the filter it was made under."""
+
+    month: str | None
+    after: str | None
+    skip: int
+    status: str | None
+    search: str | None
+
+
+def create_experiment(
+    ctx: Context, plan: CreateExperiment, *, request_id: str | None = None
+) -> ExperimentDefinition:
+    """Store a new experiment and, if its data is simulated, start the simulator.
+
+    The same `request_id` and plan give the same experiment however often they come.
+
+    Raises:
+        Conflict: the request id was used for another plan.
+    """
+    change = ctx.change()
+    experiment = ExperimentDefinition(
+        **_fields(plan),
+        id=_experiment_id(ctx.actor, request_id),
+        created_at=change.at,
+        updated_at=change.at,
+        created_by=ctx.actor,
+    )
+    try:
+        ctx.store.experiments.create(experiment, change)
+    except Conflict:
+        return _created_before(ctx, experiment)
+    if experiment.data_source == "simulator":
+        start_generation(ctx, experiment, request_id or experiment.id)
+    return experiment
+
+
+def start_generation(ctx: Context, experiment: ExperimentDefinition, request_id: str) -> None:
+    """Ask the results generator for data; if it cannot be reached, the experiment's progress says so."""
+    message = ExperimentCreated(
+        experiment_id=experiment.id, experiment=experiment, timestamp=ctx.clock(), request_id=request_id
+    )
+    try:
+        ctx.store.functions.start(RESULTS_GENERATOR, message.to_json())
+    except Unavailable as fault:
+        failure = PipelineFailure(step="data", reason=fault.message, at=ctx.clock())
+        ctx.store.experiments.record_failure(experiment.id, failure)
+
+
+def get_experiment(ctx: Context, experiment_id: str) -> ExperimentDefinition:
+    """The experiment; raises `NotFound`."""
+    return ctx.store.experiments.get(experiment_id)
+
+
+def list_experiments(
+    ctx: Context,
+    *,
+    limit: int = 20,
+    offset: int = 0,
+    next_token: str | None = None,
+    status: Status | None = None,
+    search: str | None = None,
+) -> ExperimentPage:
+    """Experiments, newest first, at a cost that follows `limit` and not how many there are.
+
+    `search` looks for the words in name, description and id, ignoring case. It reads a bounded number of
+    experiments per page: a page may be short or empty with `has_more` still true; follow `next_token`.
+
+    Raises:
+        InvalidInput: a limit out of range, or a token that is damaged or from another filter.
+    """
+    if not 1 <= limit <= LARGEST_PAGE or offset < 0:
+        raise InvalidInput(f"limit must be 1 to {LARGEST_PAGE} and offset 0 or more; got {limit} and {offset}.")
+    search = search.strip() or None if search else None
+    start = _read_token(next_token, status, search) if next_token else Position(skip=offset)
+    portfolio = ctx.store.experiments.portfolio()
+    listing = ctx.store.experiments.page(portfolio, start, limit=limit, status=status, search=search)
+    following = listing.following
+    return ExperimentPage(
+        experiments=listing.experiments,
+        total=None if search else portfolio.total(status),
+        next_token=_write_token(following, status, search) if following else None,
+        has_more=following is not None,
+        summary=_summary(portfolio),
+    )
+
+
+def move_status(
+    ctx: Context, experiment_id: str, status: Status, *, expected_version: int | None = None
+) -> ExperimentDefinition:
+    """Move an experiment on: draft, running, complete, archived.
+
+    Raises:
+        Conflict: the move is not allowed from where it stands.
+        VersionConflict: it is not at `expected_version` any more.
+    """
+
+    def moved(experiment: ExperimentDefinition) -> ExperimentDefinition:
+        allowed = ALLOWED_MOVES[experiment.status]
+        if status not in allowed:
+            raise Conflict(
+                f"Experiment {experiment.id} is {experiment.status} and cannot become {status}; "
+                f"it can become {' or '.join(allowed) or 'nothing else'}.",
+                details={"status": experiment.status, "allowed": list(allowed)},
+            )
+        return experiment.model_copy(update={"status": status})
+
+    return change_experiment(
+        ctx, experiment_id, moved, action="experiment.moved", expected_version=expected_version
+    )
+
+
+def set_cost(
+    ctx: Context, experiment_id: str, cost: Decimal | None, *, expected_version: int | None = None
+) -> ExperimentDefinition:
+    """Say what the experiment cost, or take that back; the next analysis uses it for the return on investment."""
+    if cost is not None and not cost > 0:
+        raise InvalidInput(f"cost must be above 0, or absent; got {cost}.")
+    return change_experiment(
+        ctx,
+        experiment_id,
+        lambda experiment: experiment.model_copy(update={"cost": cost}),
+        action="experiment.cost_set",
+        expected_version=expected_version,
+    )
+
+
+def change_experiment(
+    ctx: Context,
+    experiment_id: str,
+    changed: Callable[[ExperimentDefinition], ExperimentDefinition],
+    *,
+    action: str,
+    expected_version: int | None = None,
+) -> ExperimentDefinition:
+    """Replace an experiment by what `changed` makes of it, starting over when someone else was faster.
+
+    With `expected_version` nothing is started over: the caller decides on what it saw.
+    """
+    for attempt in range(ATTEMPTS):
+        before = ctx.store.experiments.get(experiment_id)
+        if expected_version not in (None, before.version):
+            raise VersionConflict(
+                f"Experiment {experiment_id} is at version {before.version}, not {expected_version}. "
+                "Read it again and repeat the change.",
+                details={"version": before.version},
+            )
+        try:
+            return ctx.store.experiments.replace(before, changed(before), ctx.change(), action=action)
+        except VersionConflict:
+            if expected_version is not None:
+                raise
+            pause(attempt)
+    raise VersionConflict(f"Experiment {experiment_id} is being changed by too many at once; try again.")
+
+
+def _fields(plan: ExperimentPlan) -> dict[str, object]:
+    return {name: getattr(plan, name) for name in ExperimentPlan.model_fields}
+
+
+def _experiment_id(actor: str | None, request_id: str | None) -> str:
+    """A new id, or the one that belongs to this caller's request."""
+    if request_id is None:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(ID_NAMESPACE, json.dumps([actor, request_id])))
+
+
+def _created_before(ctx: Context, experiment: ExperimentDefinition) -> ExperimentDefinition:
+    try:
+        stored = ctx.store.experiments.get(experiment.id)
+    except NotFound:
+        raise Conflict("Another request is creating this experiment; try again.") from None
+    if _fields(stored) != _fields(experiment):
+        raise Conflict("This request id was used to create another experiment; use a new one.")
+    return stored
+
+
+def _summary(portfolio: Portfolio) -> PortfolioSummary:
+    impact = {currency: float(amount) for currency, amount in portfolio.impact.items()}
+    currency = next(iter(impact)) if len(impact) == 1 else None
+    return PortfolioSummary(
+        total_experiments=portfolio.total(),
+        completed_experiments=portfolio.total("complete"),
+        total_economic_impact=sum(impact.values()) if len(impact) < 2 else None,
+        currency=currency,
+        impact_by_currency=impact,
+    )
+
+
+def _write_token(position: Position, status: Status | None, search: str | None) -> str:
+    token = Token(position.month, position.after, position.skip, status, search)
+    return base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
+
+
+def _read_token(text: str, status: Status | None, search: str | None) -> Position:
+    try:
+        token = Token(*json.loads(base64.urlsafe_b64decode(text.encode())))
+        position = Position(token.month, token.after, token.skip)
+    except (ValueError, TypeError):
+        raise InvalidInput("nextToken is damaged; use the one of the page before, or start without it.") from None
+    if not position.valid():
+        raise InvalidInput("nextToken is damaged; use the one of the page before, or start without it.")
+    if (token.status, token.search) != (status, search):
+        raise InvalidInput(
+            "nextToken belongs to another status or search; keep them the same, or start without it."
+        )
+    return position

@@ -1,0 +1,202 @@
+"""Keep the pipeline healthy: probe it, look at failures, send them through again, repair what was interrupted."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from rallyuxr.errors import NotFound, RallyError, Unavailable
+from rallyuxr.models import ExperimentDefinition, Record, Timestamp
+from rallyuxr.services.analyses import analyze_version
+from rallyuxr.services.context import Context
+from rallyuxr.services.experiments import start_generation
+from rallyuxr.store import ANALYSIS_PROCESSOR, RESULTS_GENERATOR, TABLES, Waiting
+
+Condition = Literal["healthy", "degraded", "down"]
+UNANALYSED_AFTER = timedelta(minutes=2)
+UNGENERATED_AFTER = timedelta(minutes=10)
+
+
+class ServicesHealth(Record):
+    """The parts and how they are."""
+
+    database: Condition
+    analysis_engine: Condition
+    results_generator: Condition
+
+
+class HealthReport(Record):
+    """The system's health; `explanations` says why a part is not healthy."""
+
+    status: Condition
+    timestamp: Timestamp
+    services: ServicesHealth
+    failures: int | None = None
+    last_analysis_at: Timestamp | None = None
+    explanations: dict[str, str] = Field(default_factory=dict)
+
+
+class FailureLine(Record):
+    """A failure that waits: which function could not process what, and why."""
+
+    id: str
+    function: str
+    reason: str
+    at: Timestamp
+    experiment_id: str | None = None
+
+
+class StoredSize(Record):
+    """One table's items and bytes, as the cloud counted them some hours ago."""
+
+    table: str
+    items: int
+    size_bytes: int
+
+
+class ReconcileReport(Record):
+    """What a reconciliation did."""
+
+    experiments: int = 0
+    analysed: tuple[str, ...] = ()
+    regenerated: tuple[str, ...] = ()
+    chunks_tidied: int = 0
+    problems: dict[str, str] = Field(default_factory=dict)
+
+
+def health(ctx: Context) -> HealthReport:
+    """Probe the database, the functions, the last analysis and the queue of failures."""
+    explanations: dict[str, str] = {}
+    last_analysis_at: datetime | None = None
+    failures: int | None = None
+    try:
+        last_analysis_at = ctx.store.experiments.portfolio().last_analysis_at
+    except RallyError as error:
+        explanations["database"] = error.message
+    for part, function in (("analysisEngine", ANALYSIS_PROCESSOR), ("resultsGenerator", RESULTS_GENERATOR)):
+        if problem := ctx.store.functions.problem(function):
+            explanations[part] = problem
+    down = set(explanations)
+    try:
+        failures = ctx.store.failures.depth()
+    except RallyError as error:
+        explanations.setdefault("analysisEngine", f"The queue of failures cannot be read: {error.message}")
+    if failures:
+        explanations.setdefault("analysisEngine", f"{failures} records wait in the queue of failures.")
+
+    def condition(part: str) -> Condition:
+        return "down" if part in down else "degraded" if part in explanations else "healthy"
+
+    return HealthReport(
+        status="down" if "database" in down else "degraded" if explanations else "healthy",
+        timestamp=ctx.clock(),
+        services=ServicesHealth(
+            database=condition("database"),
+            analysis_engine=condition("analysisEngine"),
+            results_generator=condition("resultsGenerator"),
+        ),
+        failures=failures,
+        last_analysis_at=last_analysis_at,
+        explanations=explanations,
+    )
+
+
+def list_failures(ctx: Context) -> tuple[FailureLine, ...]:
+    """The failures that wait, oldest first."""
+    waiting = _waiting(ctx)
+    for one in waiting:
+        ctx.store.failures.give_back(one)
+    return tuple(sorted((_line(one) for one in waiting), key=lambda line: line.at))
+
+
+def redrive(ctx: Context, failure_id: str | None) -> int:
+    """Send one failure, or all of them, through its function again; how many were sent.
+
+    Raises:
+        NotFound: no failure of that id waits.
+    """
+    sent = 0
+    for one in _waiting(ctx):
+        if failure_id in (None, one.id):
+            ctx.store.functions.start(one.failure.function, one.failure.event)
+            ctx.store.failures.remove(one)
+            sent += 1
+        else:
+            ctx.store.failures.give_back(one)
+    if failure_id is not None and not sent:
+        raise NotFound(f"No failure {failure_id!r} waits; it may have been sent again already.")
+    return sent
+
+
+def stored_size(ctx: Context) -> tuple[StoredSize, ...]:
+    """Every table's size."""
+    sizes = ((table.name, ctx.store.dynamo.describe(table)) for table in TABLES)
+    return tuple(
+        StoredSize(table=name, items=size.get("ItemCount", 0), size_bytes=size.get("TableSizeBytes", 0))
+        for name, size in sizes
+    )
+
+
+def reconcile(ctx: Context) -> ReconcileReport:
+    """Finish what was interrupted: analyse data whose event was lost, ask again for simulated data, tidy chunks.
+
+    A fault with one experiment is reported and the others go on.
+    """
+    analysed, regenerated, problems = [], [], {}
+    experiments = tidied = 0
+    for experiment in ctx.store.experiments.walk():
+        experiments += 1
+        try:
+            if _analyse_if_missed(ctx, experiment):
+                analysed.append(experiment.id)
+            if _generate_if_missed(ctx, experiment):
+                regenerated.append(experiment.id)
+            tidied += ctx.store.results.tidy(experiment.id, ctx.clock())
+        except Unavailable:
+            raise
+        except RallyError as error:
+            problems[experiment.id] = error.message
+    return ReconcileReport(
+        experiments=experiments,
+        analysed=tuple(analysed),
+        regenerated=tuple(regenerated),
+        chunks_tidied=tidied,
+        problems=problems,
+    )
+
+
+def _analyse_if_missed(ctx: Context, experiment: ExperimentDefinition) -> bool:
+    manifest = ctx.store.results.newest(experiment.id)
+    known = experiment.finding.data_version if experiment.finding else 0
+    if manifest is None or manifest.data_version <= known:
+        return False
+    if ctx.clock() - manifest.published_at < UNANALYSED_AFTER:
+        return False
+    analyze_version(ctx, experiment.id, manifest.data_version)
+    return True
+
+
+def _generate_if_missed(ctx: Context, experiment: ExperimentDefinition) -> bool:
+    waiting = experiment.status == "draft" and experiment.data_source == "simulator"
+    if not waiting or ctx.clock() - experiment.created_at < UNGENERATED_AFTER:
+        return False
+    if ctx.store.results.newest(experiment.id):
+        return False
+    start_generation(ctx, experiment, experiment.id)
+    return True
+
+
+def _waiting(ctx: Context) -> list[Waiting]:
+    """Every waiting failure once, held back from others meanwhile."""
+    return list({one.id: one for one in ctx.store.failures.waiting()}.values())
+
+
+def _line(waiting: Waiting) -> FailureLine:
+    failure = waiting.failure
+    return FailureLine(
+        id=waiting.id,
+        function=failure.function,
+        reason=failure.reason,
+        at=failure.at,
+        experiment_id=failure.experiment_id,
+    )

@@ -1,0 +1,51 @@
+"""The cloud clients of one deployment, made once, on demand, and shared by threads."""
+
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from rallyuxr.settings import Settings
+from rallyuxr.store.faults import call
+
+CLIENT_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=50,
+    s3={"addressing_style": "path"},
+)
+
+
+class Cloud:
+    """Clients by service name; the first use of each makes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = Lock()
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of `service`."""
+        with self._lock:
+            if service not in self._clients:
+                make: Any = boto3.client
+                self._clients[service] = make(
+                    service,
+                    region_name=self.settings.region,
+                    endpoint_url=self.settings.endpoint_url,
+                    config=CLIENT_CONFIG,
+                )
+            return self._clients[service]
+
+    @cached_property
+    def bucket(self) -> str:
+        """The deployment's bucket."""
+        account = self.call("sts", "get_caller_identity")["Account"]
+        return self.settings.bucket(account)
+
+    def call(self, service: str, operation: str, **arguments: Any) -> Any:
+        """Call one operation; see `rallyuxr.store.faults.call` for what is raised."""
+        return call(getattr(self.client(service), operation), **arguments)
