@@ -23,7 +23,7 @@ from rallyuxr.simulation.noise import NOISE_KINDS, null_arms
 from rallyuxr.stats.series import Method, did_series_batch
 
 PHIS = (0.0, 0.3, 0.6, 0.9, 0.95)
-WINDOW_DAYS = (7, 14, 28)
+WINDOWS = ("7+7", "14+14", "28+28")
 CHUNK = 500
 Z = 1.959963984540054
 
@@ -34,7 +34,7 @@ class Cell(NamedTuple):
     method: Method
     kind: str
     phi: float
-    window_days: int
+    windows: str
     size: float
     width: float
     flagged: float
@@ -46,18 +46,19 @@ class Cell(NamedTuple):
 
 
 def measure(
-    *, kind: str, phi: float, window_days: int, methods: Sequence[Method], draws: int, seed: int = 1
+    *, kind: str, phi: float, windows: str, methods: Sequence[Method], draws: int, seed: int = 1
 ) -> Iterator[Cell]:
     """Size and width of every method on the same draws."""
-    post = np.arange(2 * window_days * 24) >= window_days * 24
+    before, after = map(int, windows.split("+"))
+    post = np.arange((before + after) * 24) >= before * 24
     found: dict[Method, list[DidEstimate]] = {method: [] for method in methods}
     for chunk in range(0, draws, CHUNK):
         arms = null_arms(
             kind=kind,
             phi=phi,
             draws=min(CHUNK, draws - chunk),
-            days=2 * window_days,
-            seed=[seed, list(NOISE_KINDS).index(kind), round(100 * phi), window_days, chunk],
+            days=before + after,
+            seed=[seed, list(NOISE_KINDS).index(kind), round(100 * phi), before, after, chunk],
         )
         for method in methods:
             found[method] += did_series_batch(
@@ -77,7 +78,7 @@ def measure(
         flagged = np.array([any(w.code == "near_unit_root" for w in result.warnings) for result in results])
         oracle = 2.0 * Z * float(np.sqrt(np.mean(estimate**2)))
         width = float(np.mean(upper - lower)) / oracle
-        yield Cell(method, kind, phi, window_days, float(rejected.mean()), width, float(flagged.mean()))
+        yield Cell(method, kind, phi, windows, float(rejected.mean()), width, float(flagged.mean()))
 
 
 def main() -> None:
@@ -88,18 +89,18 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["auto"], choices=[*get_args(Method), "all"])
     parser.add_argument("--kinds", nargs="+", default=list(NOISE_KINDS), choices=list(NOISE_KINDS))
     parser.add_argument("--phi", nargs="+", type=float, default=PHIS)
-    parser.add_argument("--days", nargs="+", type=int, default=WINDOW_DAYS)
+    parser.add_argument("--windows", nargs="+", default=WINDOWS, help="days before + after the start")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.quick:
-        options.draws, options.phi, options.days = 200, (0.0, 0.6, 0.9), (7, 14)
+        options.draws, options.phi, options.windows = 200, (0.0, 0.6, 0.9), ("7+7", "14+14")
     methods = [m for m in get_args(Method) if m != "auto"] if "all" in options.methods else options.methods
     started = time.perf_counter()
     cells = [
         cell
-        for kind, phi, days in product(options.kinds, options.phi, options.days)
+        for kind, phi, windows in product(options.kinds, options.phi, options.windows)
         for cell in measure(
-            kind=kind, phi=phi, window_days=days, methods=methods, draws=options.draws, seed=options.seed
+            kind=kind, phi=phi, windows=windows, methods=methods, draws=options.draws, seed=options.seed
         )
     ]
     for method in methods:
@@ -108,15 +109,15 @@ def main() -> None:
 
 
 def _print_table(cells: Sequence[Cell], markdown: bool) -> None:
-    days = sorted({cell.window_days for cell in cells})
-    row, header = ("| {} |", "| {} |\n|" + "---|" * (2 + len(days))) if markdown else ("{}", "{}")
+    windows = list(dict.fromkeys(cell.windows for cell in cells))
+    row, header = ("| {} |", "| {} |\n|" + "---|" * (2 + len(windows))) if markdown else ("{}", "{}")
     separator = " | " if markdown else "  "
     print(f"\n**{cells[0].method}**: {sum(cell.holds for cell in cells)} of {len(cells)} cells hold\n")
-    print(header.format(separator.join([f"{'noise':21}", "φ   ", *(f"{d}+{d} days     " for d in days)])))
+    print(header.format(separator.join([f"{'noise':21}", "φ   ", *(f"{w + ' days':17}" for w in windows)])))
     for kind, phi in dict.fromkeys((cell.kind, cell.phi) for cell in cells):
         texts = [
-            f"{cell.size:.3f} / {cell.width:.2f}{' ' if cell.holds else '*'}"
-            + (f" {cell.flagged:.0%}" if cell.flagged > 0.005 else "    ")
+            f"{cell.size:.3f} / {cell.width:.2f}{'' if cell.holds else '*'}"
+            + (f" ({cell.flagged:.0%})" if cell.flagged > 0.005 else "")
             for cell in cells
             if (cell.kind, cell.phi) == (kind, phi)
         ]

@@ -123,6 +123,15 @@ def _common_shock(rng: np.random.Generator, phi: float, shape: Shape) -> NullArm
     return _split(autoregression(_normal(rng, shape), phi), rng, shared=shock)
 
 
+def _missing_hours(rng: np.random.Generator, phi: float, shape: Shape) -> NullArms:
+    """One hour in ten is missing, and half a day in the middle of each half."""
+    arms = _autoregressive(rng, phi, shape)
+    missing = rng.random(shape) < 0.1
+    for outage in (shape[1] // 4, 3 * shape[1] // 4):
+        missing[:, outage : outage + 12] = True
+    return NullArms(np.where(missing, np.nan, arms.treatment), arms.control)
+
+
 NOISE_KINDS: dict[str, Callable[[np.random.Generator, float, Shape], NullArms]] = {
     "autoregressive": _autoregressive,
     "moving average": _moving_average,
@@ -131,5 +140,6 @@ NOISE_KINDS: dict[str, Callable[[np.random.Generator, float, Shape], NullArms]] 
     "varying samples": _varying_samples,
     "heavy tails": _heavy_tails,
     "common shock": _common_shock,
+    "missing hours": _missing_hours,
 }
 """The noise of the size grid, by name."""

@@ -22,9 +22,10 @@ Array = NDArray[np.float64]
 MAX_ORDER = 12
 ORDER_PENALTY = 0.5
 COSINE_RATE = 0.375
-MAX_PERSISTENCE = 0.985
+UNIT_ROOT_DISTANCE = 5.0
 MIN_DOF = 2.0
 MIN_COSINES = 4
+BORROWING_SHARE = 4
 MIN_HOURS = 2 * MIN_COSINES
 
 
@@ -46,6 +47,8 @@ class SumVariance(NamedTuple):
     """(M,): degrees of freedom of the t distribution for series 0."""
     persistence: Array
     """(M,): sum of the fitted autoregressive coefficients, 0 where the method fits none."""
+    memory_dof: Array
+    """(M,): what `dof` would be if only that sum were uncertain, infinite where the method fits none."""
 
 
 class Autoregression(NamedTuple):
@@ -65,8 +68,8 @@ def prewhitened_ewc(windows: Sequence[Window], *, max_order: int = MAX_ORDER) ->
     An autoregression takes out most of the serial correlation, the mean square of the lowest cosine
     coefficients of its residuals estimates what is left, and Ω = Ω_residual / (1 - Σφ)². The degrees
     of freedom are Satterthwaite's and count both sources of error: the cosines' and, by the delta
-    method, 4·Var(Σφ)/(1 - Σφ)² for the recolouring. A window too short for cosines takes Ω from the
-    other one.
+    method, 4·Var(Σφ)/(1 - Σφ)² for the recolouring. A window shorter than a quarter of the other takes
+    Ω from it.
 
     References
     ----------
@@ -76,20 +79,22 @@ def prewhitened_ewc(windows: Sequence[Window], *, max_order: int = MAX_ORDER) ->
     lengths = [window.memory.shape[1] for window in windows]
     order = min(max_order, max(lengths) // 14)
     model = fit_autoregression([window.memory for window in windows], order)
+    least = max(order + MIN_HOURS, max(lengths) / BORROWING_SHARE)
     measured = {
         index: _cosine_variance(_filtered(window.contributions, model.coefficients), COSINE_RATE)
         for index, window in enumerate(windows)
-        if lengths[index] - order >= MIN_HOURS
+        if lengths[index] >= least
     }
     lender = next(iter(measured))
     weights = {index: float(lengths[index]) for index in measured}
     for index in set(range(len(windows))) - set(measured):
         weights[lender] += lengths[lender] ** 2 / lengths[index]
     parts = [(weights[index] * omega, cosines) for index, (omega, cosines) in measured.items()]
-    recolour = 1.0 / (1.0 - np.minimum(model.persistence, MAX_PERSISTENCE))
+    recolour = 1.0 / np.maximum(1.0 - model.persistence, UNIT_ROOT_DISTANCE / sum(lengths))
     covariance = sum(part for part, _ in parts) * recolour[:, None, None] ** 2
-    noise = _relative_error(parts) + 4.0 * model.persistence_variance * recolour**2
-    return SumVariance(covariance, np.maximum(2.0 / noise, MIN_DOF), model.persistence)
+    memory_error = 4.0 * model.persistence_variance * recolour**2
+    dof = np.maximum(2.0 / (_relative_error(parts) + memory_error), MIN_DOF)
+    return SumVariance(covariance, dof, model.persistence, 2.0 / memory_error)
 
 
 def ewc(windows: Sequence[Window]) -> SumVariance:
@@ -109,8 +114,7 @@ def newey_west(windows: Sequence[Window]) -> SumVariance:
     """
     hours = np.concatenate([window.contributions for window in windows], axis=-1)
     lag = int(4.0 * (hours.shape[-1] / 100.0) ** (2.0 / 9.0))
-    metrics = len(hours)
-    return SumVariance(_bartlett_sum(hours, lag), np.full(metrics, np.inf), np.zeros(metrics))
+    return _without_memory(_bartlett_sum(hours, lag), np.full(len(hours), np.inf))
 
 
 def newey_west_fixed_b(windows: Sequence[Window]) -> SumVariance:
@@ -176,8 +180,8 @@ def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day:
     """Take each hour of day's own mean out of one window's series (..., L).
 
     A daily cycle that differs between the arms is not noise. `used`, which broadcasts to the series, says
-    which hours count; the others stay 0. Windows of fewer than four days are returned as they are: their hourly means
-    would hold more noise than cycle.
+    which hours count; the others stay 0. Windows of fewer than four days are returned as they are:
+    their hourly means would hold more noise than cycle.
     """
     length = series.shape[-1]
     if periods_per_day < 2 or length < 4 * periods_per_day:
@@ -298,4 +302,8 @@ def _relative_error(parts: Sequence[tuple[Array, float]]) -> Array:
 
 def _satterthwaite(parts: Sequence[tuple[Array, float]]) -> SumVariance:
     covariance = np.sum([part for part, _ in parts], axis=0)
-    return SumVariance(covariance, 2.0 / _relative_error(parts), np.zeros(len(covariance)))
+    return _without_memory(covariance, 2.0 / _relative_error(parts))
+
+
+def _without_memory(covariance: Array, dof: Array) -> SumVariance:
+    return SumVariance(covariance, dof, np.zeros(len(dof)), np.full(len(dof), np.inf))

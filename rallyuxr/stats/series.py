@@ -29,8 +29,8 @@ Method = Literal[
 DEFAULT_METHOD: Method = "prewhitened_ewc"
 VERIFIED_DAYS = 7
 """Size and coverage were measured for windows of this many days and more."""
-UNIT_ROOT_HOURS = 8.0
-"""(1 - persistence) × the shorter window's hours, below which hours remember too long for the window."""
+MIN_MEMORY_DOF = 6.0
+"""Fewer degrees of freedom for the hours' memory mean that it may last as long as the window."""
 ROUNDING = 1e-13
 """Differences smaller than this share of the level are rounding."""
 
@@ -73,7 +73,8 @@ def did_series(
     Returns
     -------
     DidEstimate
-        In the outcome's unit. Warnings: ``no_baseline``, ``few_days``, ``near_unit_root``.
+        In the outcome's unit. Warnings: ``no_baseline``, ``few_days``, ``borrowed_noise``,
+        ``near_unit_root``.
 
     Raises
     ------
@@ -215,6 +216,7 @@ class _Noise(NamedTuple):
     covariance: Array
     dof: Array
     persistence: Array
+    memory_dof: Array
 
 
 def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> _Noise:
@@ -228,9 +230,10 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
             influence.windows,
             periods_per_day=periods_per_day if estimator.removes_daily_cycle else None,
         )
-        covariance, dof, persistence = estimator.run(windows)
+        noise = estimator.run(windows)
         spare_hours = influence.hours_used.sum(axis=1) - len(windows)
-        return _Noise(scale, covariance, np.where(np.isinf(dof), dof, np.minimum(dof, spare_hours)), persistence)
+        dof = np.where(np.isinf(noise.dof), noise.dof, np.minimum(noise.dof, spare_hours))
+        return _Noise(scale, noise.covariance, dof, noise.persistence, noise.memory_dof)
 
 
 def _point(
@@ -258,7 +261,7 @@ def _absent(point: DidEstimate, reason: str | None) -> DidEstimate:
 
 def _with_error(point: DidEstimate, influence: InfluenceSeries, noise: _Noise, row: int) -> DidEstimate:
     """Standard error, interval, p-value and relative effect, or the reason why they are absent."""
-    scale, dof, persistence = float(noise.scale[row]), float(noise.dof[row]), float(noise.persistence[row])
+    scale, dof = float(noise.scale[row]), float(noise.dof[row])
     (effect_variance, covariance), (_, level_variance) = noise.covariance[row].tolist()
     hours = influence.used.shape[1]
     std_error = math.sqrt(effect_variance) * scale if effect_variance > 0 else 0.0
@@ -290,7 +293,8 @@ def _with_error(point: DidEstimate, influence: InfluenceSeries, noise: _Noise, r
             "ci_upper": upper,
             "relative": relative,
             "long_run_variance": long_run_variance if math.isfinite(long_run_variance) else None,
-            "warnings": point.warnings + _memory_cautions(influence, persistence),
+            "warnings": point.warnings
+            + _memory_cautions(float(noise.persistence[row]), float(noise.memory_dof[row])),
         }
     )
 
@@ -305,7 +309,16 @@ def _design_cautions(influence: InfluenceSeries, periods_per_day: int) -> tuple[
                 "the arms had before as effect.",
             )
         )
-    days = min(influence.window_lengths) / periods_per_day
+    lengths = influence.window_lengths
+    if min(lengths) * long_run.BORROWING_SHARE < max(lengths):
+        cautions.append(
+            Caution(
+                code="borrowed_noise",
+                message=f"Windows of {lengths[0]} and {lengths[1]} periods: the shorter one is taken to be as noisy "
+                "as the longer.",
+            )
+        )
+    days = min(lengths) / periods_per_day
     if days < VERIFIED_DAYS:
         cautions.append(
             Caution(
@@ -317,16 +330,15 @@ def _design_cautions(influence: InfluenceSeries, periods_per_day: int) -> tuple[
     return tuple(cautions)
 
 
-def _memory_cautions(influence: InfluenceSeries, persistence: float) -> tuple[Caution, ...]:
+def _memory_cautions(persistence: float, memory_dof: float) -> tuple[Caution, ...]:
     """Where hours remember nearly as long as the window lasts, no interval can be relied on."""
-    hours = min(influence.window_lengths)
-    if (1.0 - persistence) * hours >= UNIT_ROOT_HOURS:
+    if memory_dof >= MIN_MEMORY_DOF:
         return ()
     return (
         Caution(
             code="near_unit_root",
-            message=f"The arms' difference drifts: its autoregressive sum is {persistence:.2f}, too close to 1 for "
-            f"a window of {hours} periods. No method keeps its error rate here; the true uncertainty may be "
-            "larger.",
+            message=f"The arms' difference drifts (its autoregressive sum is {persistence:.2f}) and the windows are "
+            "too short to tell for how long. No method keeps its error rate then: the uncertainty may be larger "
+            "than the interval says.",
         ),
     )
