@@ -1,17 +1,13 @@
 """Analyse a data version: load, compute, price, store; once per set of inputs."""
 
-import hashlib
-import uuid
-from collections.abc import Mapping
 from datetime import datetime
 
+from rallyuxr.analysis import analyze
 from rallyuxr.errors import Conflict, VersionConflict
 from rallyuxr.models import (
     CurrentFinding,
     ExperimentAnalysis,
     ExperimentDefinition,
-    ExperimentPlan,
-    MetricValue,
     PublishedData,
     Status,
 )
@@ -20,6 +16,8 @@ from rallyuxr.services.results import last_period_end
 from rallyuxr.store import AnalysisSummary, analysis_writes, pause
 
 ATTEMPTS = 40
+STAMP_LENGTH = 13
+"""Characters of an analysis id that tell its time; the rest is a hash of its inputs."""
 
 
 def analyze_version(ctx: Context, experiment_id: str, data_version: int) -> ExperimentAnalysis:
@@ -33,12 +31,13 @@ def analyze_version(ctx: Context, experiment_id: str, data_version: int) -> Expe
         InvalidInput: the data cannot be analysed.
     """
     published_at = ctx.store.results.manifest(experiment_id, data_version).published_at
-    if stored := ctx.store.analyses.starting_with(experiment_id, _time_part(published_at)):
-        return stored
+    for stored in ctx.store.analyses.starting_with(experiment_id, _stamp(published_at)):
+        if stored.data_version == data_version:
+            return stored
     experiment = ctx.store.experiments.get(experiment_id)
     prices = ctx.store.metric_values.in_force(experiment.metrics, published_at)
     published = ctx.store.results.load(experiment_id, data_version)
-    return _analyze_and_store(ctx, experiment, published, prices, published_at)
+    return _store(ctx, analyze(published, prices, experiment=experiment), published)
 
 
 def rerun_analysis(ctx: Context, experiment_id: str) -> ExperimentAnalysis:
@@ -46,10 +45,12 @@ def rerun_analysis(ctx: Context, experiment_id: str) -> ExperimentAnalysis:
     experiment = ctx.store.experiments.get(experiment_id)
     published = ctx.store.results.load(experiment_id)
     prices = {value.metric_id: value for value in ctx.store.metric_values.get_many(experiment.metrics)}
-    current = experiment.finding
-    if current and _digest_part(current.analysis_id) == _digest(experiment, published, prices):
-        return ctx.store.analyses.get(experiment_id, current.analysis_id)
-    return _analyze_and_store(ctx, experiment, published, prices, ctx.clock())
+    analysis = analyze(published, prices, experiment=experiment)
+    current = experiment.finding.analysis_id if experiment.finding else None
+    if current and _inputs(current) == _inputs(analysis.analysis_id):
+        return ctx.store.analyses.get(experiment_id, current)
+    renamed = _stamp(ctx.clock()) + analysis.analysis_id[STAMP_LENGTH:]
+    return _store(ctx, analysis.model_copy(update={"analysis_id": renamed}), published)
 
 
 def current_analysis(ctx: Context, experiment_id: str) -> ExperimentAnalysis | None:
@@ -68,26 +69,9 @@ def list_analyses(ctx: Context, experiment_id: str) -> tuple[AnalysisSummary, ..
     return tuple(ctx.store.analyses.summaries(experiment_id))
 
 
-def _analyze_and_store(
-    ctx: Context,
-    experiment: ExperimentDefinition,
-    published: PublishedData,
-    prices: Mapping[str, MetricValue],
-    moment: datetime,
-) -> ExperimentAnalysis:
-    from rallyuxr.analysis import analyze
-
-    analysis = analyze(published, prices, experiment=experiment).model_copy(
-        update={
-            "analysis_id": _analysis_id(moment, _digest(experiment, published, prices)),
-            "analysis_timestamp": ctx.clock(),
-        }
-    )
-    return _store(ctx, analysis, published)
-
-
 def _store(ctx: Context, analysis: ExperimentAnalysis, published: PublishedData) -> ExperimentAnalysis:
     """Store the analysis together with what the experiment says of itself; an older one only beside it."""
+    analysis = analysis.model_copy(update={"analysis_timestamp": ctx.clock()})
     for attempt in range(ATTEMPTS):
         before = ctx.store.experiments.get(analysis.experiment_id)
         if before.finding and before.finding.analysis_id >= analysis.analysis_id:
@@ -146,30 +130,12 @@ def _status_after(experiment: ExperimentDefinition, published: PublishedData) ->
     return "complete" if ended else "running"
 
 
-def _digest(experiment: ExperimentDefinition, published: PublishedData, prices: Mapping[str, MetricValue]) -> str:
-    """A name for all that an analysis is made from: data, prices, design and algorithm."""
-    from rallyuxr.analysis import ALGORITHM_VERSION
-
-    design = experiment.model_dump_json(include=set(ExperimentPlan.model_fields))
-    versions = sorted((metric_id, value.version) for metric_id, value in prices.items())
-    inputs = f"{published.data_version}|{versions}|{design}|{ALGORITHM_VERSION}"
-    return hashlib.sha256(inputs.encode()).hexdigest()[:18]
+def _stamp(moment: datetime) -> str:
+    """How the ids of that millisecond begin: the time part of a UUID version 7."""
+    milliseconds = f"{round(moment.timestamp() * 1000):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}"
 
 
-def _analysis_id(moment: datetime, digest: str) -> str:
-    """A UUID in the layout of version 7 that sorts by `moment` and carries the digest of the inputs."""
-    return str(uuid.UUID(hex=f"{_milliseconds(moment):012x}7{digest[:3]}8{digest[3:]}"))
-
-
-def _digest_part(analysis_id: str) -> str:
-    name = uuid.UUID(analysis_id).hex
-    return name[13:16] + name[17:]
-
-
-def _time_part(moment: datetime) -> str:
-    """How the ids of that moment begin."""
-    return _analysis_id(moment, "0" * 18)[:13]
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+def _inputs(analysis_id: str) -> str:
+    """The part of an id that is a function of what the analysis was made from."""
+    return analysis_id[STAMP_LENGTH:]

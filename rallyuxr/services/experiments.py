@@ -20,7 +20,8 @@ from rallyuxr.models import (
 )
 from rallyuxr.models.experiment import ALLOWED_MOVES
 from rallyuxr.services.context import Context
-from rallyuxr.store import RESULTS_GENERATOR, PipelineFailure, Portfolio, Position, pause
+from rallyuxr.services.progress import report_failure
+from rallyuxr.store import RESULTS_GENERATOR, Portfolio, Position, pause
 
 LARGEST_PAGE = 100
 ATTEMPTS = 40
@@ -92,8 +93,7 @@ def start_generation(ctx: Context, experiment: ExperimentDefinition, request_id:
     try:
         ctx.store.functions.start(RESULTS_GENERATOR, message.to_json())
     except Unavailable as fault:
-        failure = PipelineFailure(step="data", reason=fault.message, at=ctx.clock())
-        ctx.store.experiments.record_failure(experiment.id, failure)
+        report_failure(ctx, experiment.id, "data", fault.message)
 
 
 def get_experiment(ctx: Context, experiment_id: str) -> ExperimentDefinition:

@@ -7,6 +7,7 @@ from rallyuxr.services.context import Context
 from rallyuxr.store import Manifest, PipelineFailure
 
 StepName = Literal["saved", "data", "analysis", "done"]
+FailingStep = Literal["data", "analysis"]
 WAITING = {
     "simulator": "The simulator is making the data; this takes a few seconds.",
     "upload": "Waiting for an upload: open Create, choose this experiment and upload its results.",
@@ -58,6 +59,14 @@ def pipeline_progress(ctx: Context, experiment_id: str) -> PipelineProgress:
         ),
     )
     return PipelineProgress(experiment_id=experiment_id, steps=steps)
+
+
+def report_failure(
+    ctx: Context, experiment_id: str, step: FailingStep, reason: str, *, data_version: int | None = None
+) -> None:
+    """Remember why the pipeline of an experiment stopped, for its progress to show."""
+    failure = PipelineFailure(step=step, reason=reason, at=ctx.clock(), data_version=data_version)
+    ctx.store.experiments.record_failure(experiment_id, failure)
 
 
 def _analysed(ctx: Context, experiment: ExperimentDefinition, manifest: Manifest | None) -> Timestamp | None:

@@ -17,7 +17,7 @@ from rallyuxr.store.idempotency import IdempotencyKeys
 from rallyuxr.store.metric_values import MetricValueRepository
 from rallyuxr.store.orders import OrderRepository
 from rallyuxr.store.portfolio import Portfolio
-from rallyuxr.store.results import Manifest, ResultsRepository
+from rallyuxr.store.results import Manifest, ResultsRepository, manifest_version
 from rallyuxr.store.tables import TABLES
 from rallyuxr.store.usage import UsageRepository
 
@@ -77,5 +77,6 @@ __all__ = [
     "Waiting",
     "analysis_writes",
     "connect_store",
+    "manifest_version",
     "pause",
 ]

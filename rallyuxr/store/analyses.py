@@ -50,20 +50,16 @@ class AnalysisRepository:
         item = next(self._query(experiment_id, newest_first=True, page_size=1, consistent=True), None)
         return self._read(item) if item else None
 
-    def starting_with(self, experiment_id: str, prefix: str) -> ExperimentAnalysis | None:
-        """An analysis whose id begins so, or None."""
-        item = next(
-            self._dynamo.query(
-                EXPERIMENT_ANALYSIS,
-                "experimentId = :experiment AND begins_with(analysisId, :prefix)",
-                experiment=experiment_id,
-                prefix=prefix,
-                page_size=1,
-                consistent=True,
-            ),
-            None,
+    def starting_with(self, experiment_id: str, prefix: str) -> Iterator[ExperimentAnalysis]:
+        """The analyses whose ids begin so."""
+        found = self._dynamo.query(
+            EXPERIMENT_ANALYSIS,
+            "experimentId = :experiment AND begins_with(analysisId, :prefix)",
+            experiment=experiment_id,
+            prefix=prefix,
+            consistent=True,
         )
-        return self._read(item) if item else None
+        return map(self._read, found)
 
     def summaries(self, experiment_id: str) -> Iterator[AnalysisSummary]:
         """Every analysis in a line, newest first."""

@@ -182,6 +182,11 @@ class ResultsRepository:
         )
 
 
+def manifest_version(place: str) -> int | None:
+    """The data version whose manifest has this sort key; None for a chunk's."""
+    return int(place.removeprefix(MANIFEST)) if place.startswith(MANIFEST) else None
+
+
 def _next(newest: Manifest | None) -> int:
     return newest.data_version + 1 if newest else 1
 

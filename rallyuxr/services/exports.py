@@ -1,0 +1,157 @@
+"""Everything stored about an experiment, or a line about each, as files for other programs.
+
+Simulated data is labelled SIMULATED in every file. Text that a spreadsheet would run as a formula gets an
+apostrophe in front.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rallyuxr.errors import NotFound
+from rallyuxr.models import ExperimentData, ExperimentDefinition, MetricSeries, UnitPanel, iso_z
+from rallyuxr.models.experiment import DataSource
+from rallyuxr.services.analyses import current_analysis
+from rallyuxr.services.context import Context
+from rallyuxr.services.results import load_results, result_record
+
+TIDY = ("timestamp", "metric", "arm", "value", "sample_size", "denominator", "unit", "data_source")
+PORTFOLIO = (
+    "id",
+    "name",
+    "status",
+    "start_date",
+    "end_date",
+    "metrics",
+    "data_source",
+    "created_at",
+    "created_by",
+    "currency",
+    "total_impact",
+    "total_lower",
+    "total_upper",
+    "annualized_impact",
+    "annualized_lower",
+    "annualized_upper",
+    "cost",
+    "verdict",
+    "sentence",
+)
+FINDING_COLUMNS = PORTFOLIO[PORTFOLIO.index("total_impact") : PORTFOLIO.index("cost")] + ("verdict", "sentence")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def experiment_csv(ctx: Context, experiment_id: str) -> bytes:
+    """The newest results in the tidy long form, one row per period (or unit) and arm; can be uploaded again."""
+    return _csv(TIDY, _tidy_rows(load_results(ctx, experiment_id).data))
+
+
+def experiment_parquet(ctx: Context, experiment_id: str) -> bytes:
+    """The same rows as Parquet; timestamps are UTC."""
+    import pyarrow as pa  # not in the Lambdas' bundle: only who asks for Parquet needs it
+    import pyarrow.parquet as pq
+
+    kinds = {
+        "timestamp": pa.timestamp("s", tz="UTC"),
+        **dict.fromkeys(("value", "sample_size", "denominator"), pa.float64()),
+    }
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in TIDY])
+    rows = [dict(zip(TIDY, row, strict=True)) for row in _tidy_rows(load_results(ctx, experiment_id).data)]
+    for row in rows:
+        row["timestamp"] = np.datetime64(str(row["timestamp"]).removesuffix("Z"), "s").item()
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
+    return sink.getvalue()
+
+
+def experiment_json(ctx: Context, experiment_id: str) -> bytes:
+    """Definition, newest results and newest analysis under the contract's names; what is not there yet is absent."""
+    experiment = ctx.store.experiments.get(experiment_id)
+    content: dict[str, Any] = {"experiment": experiment.to_json()}
+    try:
+        published = load_results(ctx, experiment_id)
+    except NotFound:
+        pass
+    else:
+        content["dataLabel"] = source_label(published.data.source)
+        content["results"] = result_record(experiment, published).to_json()
+    if analysis := current_analysis(ctx, experiment_id):
+        content["analysis"] = analysis.to_json()
+    return json.dumps(content, allow_nan=False).encode()
+
+
+def portfolio_csv(ctx: Context) -> bytes:
+    """A line for each experiment, newest first, with its current finding."""
+    return _csv(PORTFOLIO, (_portfolio_row(experiment) for experiment in ctx.store.experiments.walk()))
+
+
+def portfolio_json(ctx: Context) -> bytes:
+    """Every experiment's definition with its current finding, newest first, under the contract's names."""
+    lines = [
+        {**experiment.to_json(), "dataLabel": source_label(experiment.data_source)}
+        for experiment in ctx.store.experiments.walk()
+    ]
+    return json.dumps({"experiments": lines}, allow_nan=False).encode()
+
+
+def source_label(source: DataSource) -> str:
+    """How a file names where its numbers come from."""
+    return "SIMULATED" if source == "simulator" else source
+
+
+def _tidy_rows(data: ExperimentData) -> Iterator[tuple[object, ...]]:
+    label = source_label(data.source)
+    for metric_id, series in data.series.items():
+        for row in _series_rows(metric_id, series):
+            yield (*row, None, label)
+    for metric_id, panel in data.panels.items():
+        for row in _panel_rows(metric_id, panel):
+            yield (*row, label)
+
+
+def _series_rows(metric_id: str, series: MetricSeries) -> Iterator[tuple[object, ...]]:
+    arms = (
+        ("treatment", series.treatment, series.treatment_n, series.treatment_denominator),
+        ("control", series.control, series.control_n, series.control_denominator),
+    )
+    for place, moment in enumerate(series.timestamps):
+        for arm, values, sizes, denominators in arms:
+            if not np.isnan(values[place]):
+                denominator = None if denominators is None else float(denominators[place])
+                yield f"{moment}Z", metric_id, arm, float(values[place]), float(sizes[place]), denominator
+
+
+def _panel_rows(metric_id: str, panel: UnitPanel) -> Iterator[tuple[object, ...]]:
+    for unit, period, outcome in zip(panel.unit, panel.period, panel.outcome, strict=True):
+        arm = "treatment" if panel.treated[unit] else "control"
+        yield f"{panel.periods[period]}Z", metric_id, arm, float(outcome), 1.0, None, panel.units[unit]
+
+
+def _portfolio_row(experiment: ExperimentDefinition) -> tuple[object, ...]:
+    finding: Mapping[str, object] = experiment.finding.model_dump() if experiment.finding else {}
+    columns = {
+        **experiment.model_dump(include=set(PORTFOLIO)),
+        "metrics": " ".join(experiment.metrics),
+        "start_date": iso_z(experiment.start_date),
+        "end_date": iso_z(experiment.end_date),
+        "created_at": iso_z(experiment.created_at),
+        "data_source": source_label(experiment.data_source),
+        **{name: finding.get(name) for name in FINDING_COLUMNS},
+    }
+    return tuple(columns[name] for name in PORTFOLIO)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
