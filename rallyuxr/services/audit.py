@@ -10,7 +10,7 @@ LONGEST_RANGE_DAYS = 92
 
 
 def audit_trail(ctx: Context, first: date, last: date, *, subject: str | None = None) -> tuple[AuditEntry, ...]:
-    """The changes of these days, both included, newest first; those of one experiment or metric if `subject` names it.
+    """The changes of these days, both included, newest first; `subject` names one experiment or metric.
 
     Raises:
         InvalidInput: the days are in the wrong order, or more than `LONGEST_RANGE_DAYS`.

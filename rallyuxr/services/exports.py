@@ -20,6 +20,16 @@ from rallyuxr.services.context import Context
 from rallyuxr.services.results import load_results, result_record
 
 TIDY = ("timestamp", "metric", "arm", "value", "sample_size", "denominator", "unit", "data_source")
+FINDING_COLUMNS = (
+    "total_impact",
+    "total_lower",
+    "total_upper",
+    "annualized_impact",
+    "annualized_lower",
+    "annualized_upper",
+    "verdict",
+    "sentence",
+)
 PORTFOLIO = (
     "id",
     "name",
@@ -30,18 +40,10 @@ PORTFOLIO = (
     "data_source",
     "created_at",
     "created_by",
-    "currency",
-    "total_impact",
-    "total_lower",
-    "total_upper",
-    "annualized_impact",
-    "annualized_lower",
-    "annualized_upper",
     "cost",
-    "verdict",
-    "sentence",
+    "currency",
+    *FINDING_COLUMNS,
 )
-FINDING_COLUMNS = PORTFOLIO[PORTFOLIO.index("total_impact") : PORTFOLIO.index("cost")] + ("verdict", "sentence")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -69,7 +71,7 @@ def experiment_parquet(ctx: Context, experiment_id: str) -> bytes:
 
 
 def experiment_json(ctx: Context, experiment_id: str) -> bytes:
-    """Definition, newest results and newest analysis under the contract's names; what is not there yet is absent."""
+    """Definition, newest results and newest analysis under the contract's names, as far as they are there."""
     experiment = ctx.store.experiments.get(experiment_id)
     content: dict[str, Any] = {"experiment": experiment.to_json()}
     try:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rallyuxr.errors import Conflict, InvalidInput
 from rallyuxr.models import (
@@ -18,6 +19,7 @@ from rallyuxr.models import (
     Timestamp,
     UnitPanel,
 )
+from rallyuxr.models.results import Floats
 from rallyuxr.services.context import Context
 
 
@@ -78,7 +80,7 @@ def period_means(panel: UnitPanel) -> MetricSeries:
     """Both arms of a panel as means over their units, period by period; NaN where an arm has no unit."""
     treated = panel.treated[panel.unit].astype(bool)
 
-    def mean_and_count(arm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def mean_and_count(arm: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         periods = len(panel.periods)
         count = np.bincount(panel.period[arm], minlength=periods).astype(np.float64)
         total = np.bincount(panel.period[arm], weights=panel.outcome[arm], minlength=periods)

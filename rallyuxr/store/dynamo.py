@@ -40,7 +40,7 @@ def put(table: Table, item: Mapping[str, Any], condition: str | None = None, **v
 
 def create(table: Table, item: Mapping[str, Any]) -> Write:
     """Store an item where there is none yet."""
-    return put(table, item, f"attribute_not_exists({table.partition_key})")
+    return Write("Put", table, item, condition="attribute_not_exists(#key)", names={"#key": table.partition_key})
 
 
 def replace(table: Table, item: Mapping[str, Any], *, expected_version: int) -> Write:

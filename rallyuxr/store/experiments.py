@@ -16,6 +16,8 @@ from rallyuxr.store.tables import EXPERIMENT_DEFINITION
 
 INDEX = "byMonth"
 FAILURE = "#failure#"
+BEYOND = "~"
+"""Sorts after every time, so that a month is read from its newest experiment on."""
 READ_BOUND = 500
 """How many definitions one page reads at most while it looks for matches."""
 
@@ -179,11 +181,14 @@ class ExperimentRepository:
                 yield read_record(ExperimentDefinition, item)
 
     def _month(self, month: str, after: str | None, page_size: int | None) -> Iterator[Item]:
-        condition, values = "createdMonth = :month", {"month": month}
-        if after is not None:
-            condition, values = f"{condition} AND createdAtId < :after", {**values, "after": after}
         return self._dynamo.query(
-            EXPERIMENT_DEFINITION, condition, index=INDEX, newest_first=True, page_size=page_size, **values
+            EXPERIMENT_DEFINITION,
+            "createdMonth = :month AND createdAtId < :after",
+            index=INDEX,
+            newest_first=True,
+            page_size=page_size,
+            month=month,
+            after=after or BEYOND,
         )
 
 
