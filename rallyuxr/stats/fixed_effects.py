@@ -66,7 +66,7 @@ def two_way(panel: Panel, *, small_sample: str = "cr1_nested") -> TwoWayFit:
     rows = _arrange(panel, unit, period)
     gram = _gram(rows)
     d, y = len(gram) - 2, len(gram) - 1
-    partial: Floats = np.linalg.lstsq(gram[:d, :d], gram[:d, d:], rcond=1e-12)[0]
+    partial = np.linalg.lstsq(gram[:d, :d], gram[:d, d:], rcond=1e-12)[0].astype(np.float64)
     spread = gram[d, d] - gram[d, :d] @ partial[:, 0]
     if not spread > _COLLINEAR * gram[d, d]:
         raise InvalidInput(

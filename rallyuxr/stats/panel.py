@@ -96,7 +96,8 @@ def did_panel(
 
         Cross-sections take ``"hc1"`` (auto), ``"ols"`` or ``"cluster"`` (auto with a `cluster`).
     small_sample
-        Convention for ``"twfe"``: ``"cr1_nested"``, ``"cr1_full"``, ``"cr1"`` or ``"cr0"``.
+        Convention for ``"twfe"``, one of ``panel_estimates.SMALL_SAMPLE``; `small_sample_factor` there
+        defines each.
     reps, seed
         Random draws of permutation and bootstrap where not all are enumerated, and their seed.
 

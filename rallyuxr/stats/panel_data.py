@@ -107,14 +107,17 @@ def read_panel(data: Any, names: ColumnNames) -> Panel:
     )
 
 
-def read_columns(data: Any, names: Sequence[str]) -> dict[str, Any]:
-    """The named columns, each a NumPy array or, where NumPy would need objects, an Arrow array."""
+def read_columns(data: Any, names: Sequence[str], *, nullable: Sequence[str] = ()) -> dict[str, Any]:
+    """The named columns, each a NumPy array or, where NumPy would need objects, an Arrow array.
+
+    Missing values are refused but in `nullable` columns, where they become NaN or NaT.
+    """
     if is_path(data):
         data = _read_parquet(data, names)
     elif is_duckdb_relation(data):
         data = data.select(*(f'"{name}"' for name in _present(data.columns, names))).to_arrow_table()
     available = column_names(data)
-    columns = {name: _as_array(data[name], name) for name in _present(available, names)}
+    columns = {name: _as_array(data[name], name, name in nullable) for name in _present(available, names)}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1:
         raise InvalidInput(f"columns have different lengths: {lengths}; every column needs one value per row")
@@ -226,7 +229,7 @@ def _read_parquet(path: Any, names: Sequence[str]) -> Any:
     return file.to_table(columns=list(_present(file.schema.names, names)))
 
 
-def _as_array(column: Any, name: str) -> Any:
+def _as_array(column: Any, name: str, nullable: bool) -> Any:
     if isinstance(column, list | tuple):
         column = np.asarray(column)
     dtype = getattr(column, "dtype", None)
@@ -235,14 +238,14 @@ def _as_array(column: Any, name: str) -> Any:
         if values.ndim != 1:
             raise InvalidInput(f"column {name!r} has shape {values.shape}; every column needs one dimension")
         return values
-    return _from_arrow(column, name)
+    return _from_arrow(column, name, nullable)
 
 
-def _from_arrow(column: Any, name: str) -> Any:
+def _from_arrow(column: Any, name: str, nullable: bool) -> Any:
     import pyarrow
 
     array = to_arrow(column)
-    if array.null_count:
+    if array.null_count and not nullable:
         raise InvalidInput(
             f"column {name!r} has {array.null_count} missing values of {len(array)}; "
             "remove or fill these rows first: a missing value is not a zero"
@@ -251,7 +254,7 @@ def _from_arrow(column: Any, name: str) -> Any:
     fixed_width = (
         pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)
     )
-    return array.to_numpy() if fixed_width else array
+    return array.to_numpy() if fixed_width or pyarrow.types.is_temporal(kind) else array
 
 
 def _encode_arrow(column: Any) -> Levels:

@@ -20,7 +20,7 @@ from rallyuxr.stats.permutation import Randomization
 from rallyuxr.stats.relative import JointVariance, relative_effect
 from rallyuxr.stats.wild_bootstrap import WildBootstrap
 
-SMALL_SAMPLE = ("cr1_nested", "cr1_full", "cr1", "cr0")
+SMALL_SAMPLE = ("cr1_nested", "cr1_full", "cr1_slopes", "cr1", "cr0")
 """Small-sample conventions of cluster-robust variances; `small_sample_factor` defines each."""
 
 _ROUNDING = 1e-13
@@ -135,6 +135,7 @@ def small_sample_factor(
                     not counted (Stata's xtreg, fixest, pyfixest, fereg)
     ``cr1_full``    G/(G-1)·(N-1)/(N-K), K = slopes + units + periods - 1: every effect is counted
                     (dummies in statsmodels or Stata's regress)
+    ``cr1_slopes``  G/(G-1)·(N-1)/(N-K), K = slopes + 1: no effect is counted
     ==============  ==============================================================================
 
     Examples
@@ -149,7 +150,8 @@ def small_sample_factor(
     clusters = n_clusters / (n_clusters - 1) if n_clusters > 1 else 0.0
     if convention == "cr1":
         return clusters
-    counted = n_slopes + n_crossed + (n_nested - 1 if convention == "cr1_full" else 0)
+    effects = {"cr1_slopes": 1, "cr1_nested": n_crossed, "cr1_full": n_nested + n_crossed - 1}
+    counted = n_slopes + effects[convention]
     if n_obs <= counted:
         raise InvalidInput(
             f"{n_obs} rows cannot bear {counted} coefficients under {convention!r}; use 'cr1' or more periods"

@@ -5,7 +5,7 @@ collapsing each unit to one number before and one after restores valid inference
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,55 +103,116 @@ def merge_clusters(units: UnitMeans) -> UnitMeans | None:
     )
 
 
-def _collapse_grid(panel: Panel) -> UnitMeans | None:
-    """Sums by matrix product for rows that fill a unit-by-period grid in order; None for any other layout."""
+class _Grid(NamedTuple):
+    """Views of shape (n_units, n_periods) on rows that may fill a grid in order; `ordered` tells block by block."""
+
+    unit: NDArray[Any]
+    period: NDArray[Any]
+    treated: Flags
+    post: Flags
+    outcome: Floats
+
+    def ordered(self, block: slice) -> bool:
+        """Whether these units' rows stand where the grid wants them, each unit in one arm."""
+        ids = np.arange(block.start, min(block.stop, len(self.unit)), dtype=self.unit.dtype)[:, None]
+        return bool(
+            (self.unit[block] == ids).all()
+            and (self.period[block] == self.period[:1]).all()
+            and (self.treated[block] == self.treated[block, :1]).all()
+        )
+
+
+def _grid(panel: Panel) -> _Grid | None:
+    """The rows as a grid, sorted by unit or by period; None where their number does not fit."""
     n_units, n_periods = panel.unit.count, panel.period.count
     if panel.n_obs != n_units * n_periods or n_periods < 2:
         return None
+    columns = (panel.unit.codes, panel.period.codes, panel.treated, panel.post, panel.outcome)
     by_unit = panel.unit.codes[0] == panel.unit.codes[1]
+    views: list[NDArray[Any]] = [
+        values.reshape(n_units, n_periods) if by_unit else values.reshape(n_periods, n_units).T
+        for values in columns
+    ]
+    grid = _Grid(*views)
+    return grid if np.unique(grid.period[0]).size == n_periods else None
 
-    def grid(values: NDArray[Any]) -> NDArray[Any]:
-        return values.reshape(n_units, n_periods) if by_unit else values.reshape(n_periods, n_units).T
 
-    unit, period, outcome = grid(panel.unit.codes), grid(panel.period.codes), grid(panel.outcome)
-    treated, post = grid(panel.treated), grid(panel.post)
-    ids = np.arange(n_units, dtype=unit.dtype)[:, None]
-    first_periods, first_post = period[:1], post[:1]
-    if np.unique(first_periods).size != n_periods or not first_post.any():
+def _unit_blocks(n_units: int) -> list[slice]:
+    return [slice(start, start + _UNITS_PER_BLOCK) for start in range(0, n_units, _UNITS_PER_BLOCK)]
+
+
+def _collapse_grid(panel: Panel) -> UnitMeans | None:
+    """Means by matrix product for rows that fill a grid in order; None for any other layout."""
+    grid = _grid(panel)
+    if grid is None or not grid.post[0].any():
         return None
-    window = np.stack([~first_post[0], first_post[0]], axis=1).astype(np.float64)
+    first_post = grid.post[0]
+    window = np.stack([~first_post, first_post], axis=1).astype(np.float64)
     window /= np.maximum(window.sum(axis=0), 1.0)
     shift = float(panel.outcome[0])
-    means = np.empty((n_units, 2))
-    for start in range(0, n_units, _UNITS_PER_BLOCK):
-        block = slice(start, start + _UNITS_PER_BLOCK)
-        in_order = (
-            (unit[block] == ids[block]).all()
-            and (period[block] == first_periods).all()
-            and (post[block] == first_post).all()
-            and (treated[block] == treated[block, :1]).all()
-        )
-        if not in_order:
+    means = np.empty((panel.unit.count, 2))
+    for block in _unit_blocks(panel.unit.count):
+        if not (grid.ordered(block) and (grid.post[block] == first_post).all()):
             return None
-        np.matmul(outcome[block] - shift, window, out=means[block])
+        np.matmul(grid.outcome[block] - shift, window, out=means[block])
     has_baseline = not first_post.all()
-    pre, post_mean = means.T
+    pre, post = means.T
     return UnitMeans(
-        treated=treated[:, 0].copy(),
-        change=post_mean - pre if has_baseline else post_mean + shift,
+        treated=grid.treated[:, 0].copy(),
+        change=post - pre if has_baseline else post + shift,
         pre=pre,
-        covariates=np.empty((0, n_units)),
+        covariates=np.empty((0, panel.unit.count)),
         weight=None,
         cluster=None,
         shift=shift if has_baseline else 0.0,
         n_obs=panel.n_obs,
-        n_units=n_units,
+        n_units=panel.unit.count,
         n_incomplete=0,
         has_baseline=has_baseline,
         balanced=True,
-        n_periods=n_periods,
+        n_periods=panel.period.count,
         post_share=float(first_post.mean()),
     )
+
+
+class Pivot(NamedTuple):
+    """Outcomes by unit and period, with the codes of both.
+
+    `outcome` is (n_units, n_periods), NaN where a unit was not seen; `treated` (n_units,);
+    `complete` says that every unit was seen in every period.
+    """
+
+    outcome: Floats
+    treated: Flags
+    units: NDArray[np.intp]
+    periods: NDArray[np.intp]
+    complete: bool
+
+
+def pivot(panel: Panel) -> Pivot:
+    """Rows as a table of units by periods, without a copy where they stand in that order.
+
+    Raises
+    ------
+    InvalidInput
+        Where a unit and period occur twice or a unit's arm changes over time.
+    """
+    grid = _grid(panel)
+    in_time = grid is not None and bool((np.diff(grid.period[0].astype(np.intp)) > 0).all())
+    if grid is not None and in_time and all(grid.ordered(block) for block in _unit_blocks(panel.unit.count)):
+        units, periods = np.arange(panel.unit.count), np.arange(panel.period.count)
+        return Pivot(grid.outcome, grid.treated[:, 0], units, periods, True)
+    refuse_duplicates(panel)
+    arms = _unit_arms(panel)
+    table = np.full((panel.unit.count, panel.period.count), np.nan)
+    for rows in row_blocks(panel.unit.codes):
+        table[panel.unit.codes[rows], panel.period.codes[rows]] = panel.outcome[rows]
+    units = np.flatnonzero(np.bincount(panel.unit.codes, minlength=panel.unit.count))
+    periods = np.flatnonzero(np.bincount(panel.period.codes, minlength=panel.period.count))
+    complete = panel.n_obs == units.size * periods.size
+    if units.size < panel.unit.count or periods.size < panel.period.count:
+        table = table[np.ix_(units, periods)]
+    return Pivot(table, arms[units], units, periods, complete)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ def _arm_means(treated: Flags, share: Floats, values: Floats) -> Floats:
     """Each row's arm means, spread over the clusters: (m, n) to (m, n)."""
     treatment: Floats = values @ np.where(treated, share, 0.0)
     control: Floats = values @ np.where(treated, 0.0, share)
-    return np.where(treated, treatment[:, None], control[:, None])
+    means: Floats = np.where(treated, treatment[:, None], control[:, None])
+    return means
 
 
 def _signs(n: int, reps: int, seed: int) -> Floats:
