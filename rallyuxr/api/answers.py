@@ -8,12 +8,12 @@ from rallyuxr.models import (
     ExperimentAnalysis,
     ExperimentDefinition,
     ExperimentResult,
-    Interval,
     MetricValue,
     Record,
     Timestamp,
-    Verdict,
 )
+from rallyuxr.services.experiments import PortfolioSummary
+from rallyuxr.store import AnalysisSummary
 
 T = TypeVar("T")
 
@@ -35,21 +35,13 @@ class ExperimentCreatedData(Record):
 
 
 class Pagination(Record):
-    """Where this page lies; `next_token` leads on at constant cost."""
+    """Where this page lies; `next_token` leads on at constant cost; a search does not count its `total`."""
 
-    total: int
+    total: int | None = None
     limit: int
     offset: int
     has_more: bool
     next_token: str | None = None
-
-
-class PortfolioTotals(Record):
-    """Totals over every experiment, whatever the page or filter."""
-
-    total_experiments: int
-    completed_experiments: int
-    total_economic_impact: float
 
 
 class ExperimentListData(Record):
@@ -57,7 +49,7 @@ class ExperimentListData(Record):
 
     experiments: tuple[ExperimentDefinition, ...]
     pagination: Pagination
-    summary: PortfolioTotals
+    summary: PortfolioSummary
 
 
 class ExperimentDetailData(Record):
@@ -85,15 +77,6 @@ class LinkData(Record):
     size_bytes: int
 
 
-class PublishedData(Record):
-    """The data version an upload became; `created` is False when it was there already."""
-
-    experiment_id: str
-    data_version: int
-    published_at: Timestamp
-    created: bool
-
-
 class MetricListData(Record):
     """Every priced metric."""
 
@@ -106,14 +89,6 @@ class MetricData(Record):
     """One priced metric."""
 
     metric: MetricValue
-
-
-class MetricUpdateData(Record):
-    """A changed price, the one before, and how many active experiments use it."""
-
-    metric: MetricValue
-    previous_value: float
-    impacted_experiments: int
 
 
 class HistoryEntry(Record):
@@ -132,23 +107,10 @@ class HistoryData(Record):
     history: tuple[HistoryEntry, ...]
 
 
-class AnalysisLine(Record):
-    """One analysis in a line."""
-
-    analysis_id: str
-    analysis_timestamp: Timestamp
-    data_version: int
-    version: str
-    total_impact: float | None = None
-    total_interval: Interval | None = None
-    verdict: Verdict
-    price_versions: dict[str, int] = Field(default_factory=dict)
-
-
 class AnalysisListData(Record):
     """Every analysis of an experiment, newest first."""
 
-    analyses: tuple[AnalysisLine, ...]
+    analyses: tuple[AnalysisSummary, ...]
 
 
 class AnalysisData(Record):
@@ -164,7 +126,7 @@ class StatusChange(Record):
     expected_version: int | None = Field(default=None, ge=1)
 
 
-class ExperimentData(Record):
+class ExperimentBody(Record):
     """One experiment."""
 
     experiment: ExperimentDefinition

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from rallyuxr.api import experiments, exports, failures, metric_values, planning, system
+from rallyuxr.api import experiments, failures, metric_values, system
 from rallyuxr.api.dependencies import deployment
 from rallyuxr.api.requests import BoundedBody, IdempotentPosts
 from rallyuxr.version import __version__
@@ -24,9 +24,9 @@ def create_app() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for module in (exports, experiments, metric_values, planning, system):
+    for module in (experiments, metric_values, system):
         for route in module.router.routes:
-            route.response_model_exclude_none = True  # type: ignore[attr-defined]
+            route.response_model_exclude_none = True
         app.include_router(module.router)
     failures.install(app)
     app.add_middleware(IdempotentPosts, deployment=deployment)

@@ -15,6 +15,7 @@ from rallyuxr.errors import NotFound
 from rallyuxr.models import CreateExperiment, ExperimentResult, Status
 from rallyuxr.models.results import from_record
 from rallyuxr.services import analyses, experiments, results
+from rallyuxr.services.results import PublishedVersion
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 ExperimentId = Annotated[
@@ -59,11 +60,7 @@ def list_experiments(
             pagination=answers.Pagination(
                 total=page.total, limit=limit, offset=offset, has_more=page.has_more, next_token=page.next_token
             ),
-            summary=answers.PortfolioTotals(
-                total_experiments=page.summary.total_experiments,
-                completed_experiments=page.summary.completed_experiments,
-                total_economic_impact=page.summary.total_economic_impact,
-            ),
+            summary=page.summary,
         )
     )
 
@@ -109,33 +106,25 @@ def get_results(experiment_id: ExperimentId, context: Deployment, caller: Viewer
 @router.post("/{experiment_id}/results", status_code=201, responses=documented(404, 409, 413))
 def upload_results(
     experiment_id: ExperimentId, body: ExperimentResult, context: Deployment, caller: Analyst
-) -> Answer[answers.PublishedData]:
+) -> Answer[PublishedVersion]:
     """Upload results in the contract's shape; they become the newest data version and are analysed."""
-    published = results.publish_results(context, experiment_id, from_record(body))
-    return Answer(
-        data=answers.PublishedData(
-            experiment_id=experiment_id,
-            data_version=published.data_version,
-            published_at=published.published_at,
-            created=published.created,
-        )
-    )
+    return Answer(data=results.publish_results(context, experiment_id, from_record(body)))
 
 
 @router.put("/{experiment_id}/status", responses=documented(404, 409))
 def change_status(
     experiment_id: ExperimentId, body: answers.StatusChange, context: Deployment, caller: Analyst
-) -> Answer[answers.ExperimentData]:
+) -> Answer[answers.ExperimentBody]:
     """Move an experiment on: draft, running, complete, archived; an illegal move is a 409."""
     moved = experiments.move_status(context, experiment_id, body.status, expected_version=body.expected_version)
-    return Answer(data=answers.ExperimentData(experiment=moved))
+    return Answer(data=answers.ExperimentBody(experiment=moved))
 
 
 @router.post("/{experiment_id}/archive", responses=documented(404, 409))
-def archive(experiment_id: ExperimentId, context: Deployment, caller: Analyst) -> Answer[answers.ExperimentData]:
+def archive(experiment_id: ExperimentId, context: Deployment, caller: Analyst) -> Answer[answers.ExperimentBody]:
     """Archive an experiment; nothing of it is deleted."""
     moved = experiments.move_status(context, experiment_id, "archived")
-    return Answer(data=answers.ExperimentData(experiment=moved))
+    return Answer(data=answers.ExperimentBody(experiment=moved))
 
 
 @router.post("/{experiment_id}/analyses", status_code=201, responses=documented(404, 409))
@@ -149,19 +138,7 @@ def list_analyses(
     experiment_id: ExperimentId, context: Deployment, caller: Viewer
 ) -> Answer[answers.AnalysisListData]:
     """List every analysis of an experiment, newest first."""
-    lines = tuple(
-        answers.AnalysisLine(
-            analysis_id=line.analysis_id,
-            analysis_timestamp=line.analysis_timestamp,
-            data_version=line.data_version,
-            version=line.version,
-            total_impact=line.total_impact,
-            total_interval=line.total_interval,
-            verdict=line.verdict,
-            price_versions=dict(line.price_versions),
-        )
-        for line in analyses.list_analyses(context, experiment_id)
-    )
+    lines = analyses.list_analyses(context, experiment_id)
     return Answer(data=answers.AnalysisListData(analyses=lines))
 
 

@@ -1,6 +1,5 @@
 """Routes of metric values: list, create, change, history, reprice preview."""
 
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path
@@ -12,9 +11,11 @@ from rallyuxr.api.dependencies import Deployment
 from rallyuxr.api.failures import documented
 from rallyuxr.api.security import Admin, Viewer
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models import CreateMetricValue, Interval, Money, Record, UpdateMetricValue
+from rallyuxr.models import CreateMetricValue, Money, Record, UpdateMetricValue
 from rallyuxr.models.metric_value import CATEGORIES
 from rallyuxr.services import metric_values, repricing
+from rallyuxr.services.metric_values import MetricValueUpdate
+from rallyuxr.services.repricing import RepricePreview
 
 router = APIRouter(prefix="/metric-values", tags=["metric values"])
 MetricIdPath = Annotated[str, Path(alias="id", pattern=r"^[a-z_]{1,64}$", examples=["conversion_rate"])]
@@ -24,26 +25,6 @@ class RepriceRequest(Record):
     """The price to try out."""
 
     dollars_per_unit: Money = Field(gt=0, max_digits=24)
-
-
-class RepriceLine(Record):
-    """What one experiment's total would become."""
-
-    experiment_id: str
-    name: str
-    before: float | None = None
-    before_interval: Interval | None = None
-    after: float | None = None
-    after_interval: Interval | None = None
-
-
-class RepriceData(Record):
-    """What a price change would do to every experiment that uses the metric; nothing is stored."""
-
-    metric_id: str
-    current_dollars_per_unit: float
-    proposed_dollars_per_unit: float
-    experiments: tuple[RepriceLine, ...]
 
 
 @router.get("", responses=documented())
@@ -72,16 +53,9 @@ def update_metric_value(
     context: Deployment,
     caller: Admin,
     if_match: Annotated[str | None, Header(pattern=r'^(W/)?"?[0-9]{1,9}"?$', examples=['"3"'])] = None,
-) -> Answer[answers.MetricUpdateData]:
-    """Change a price under the version the editor saw (`If-Match` or `expectedVersion`); a 409 when it is outdated."""
-    update = metric_values.update_metric_value(context, metric_id, _under_version(body, if_match))
-    return Answer(
-        data=answers.MetricUpdateData(
-            metric=update.metric,
-            previous_value=float(update.previous_value),
-            impacted_experiments=update.impacted_experiments,
-        )
-    )
+) -> Answer[MetricValueUpdate]:
+    """Change a price under the version the editor saw (`If-Match` or `expectedVersion`); else a 409."""
+    return Answer(data=metric_values.update_metric_value(context, metric_id, _under_version(body, if_match)))
 
 
 def _under_version(body: UpdateMetricValue, if_match: str | None) -> UpdateMetricValue:
@@ -115,7 +89,6 @@ def metric_history(metric_id: MetricIdPath, context: Deployment, caller: Viewer)
 @router.post("/{id}/reprice-preview", responses=documented(404))
 def reprice_preview(
     metric_id: MetricIdPath, body: RepriceRequest, context: Deployment, caller: Viewer
-) -> Answer[RepriceData]:
+) -> Answer[RepricePreview]:
     """Show what a price change would do to every experiment; nothing is stored."""
-    preview = repricing.preview_reprice(context, metric_id, Decimal(body.dollars_per_unit))
-    return Answer(data=RepriceData.model_validate(preview.to_json()))
+    return Answer(data=repricing.preview_reprice(context, metric_id, body.dollars_per_unit))

@@ -1,7 +1,5 @@
 """Routes about the system itself: health and failures."""
 
-from typing import Any, Literal
-
 from fastapi import APIRouter
 from pydantic import Field
 
@@ -9,32 +7,24 @@ from rallyuxr.api.answers import Answer
 from rallyuxr.api.dependencies import Deployment
 from rallyuxr.api.failures import documented
 from rallyuxr.api.security import Admin
-from rallyuxr.models import Record, Timestamp
+from rallyuxr.models import Record
 from rallyuxr.services import operations
+from rallyuxr.services.operations import FailureLine, HealthReport
 from rallyuxr.version import __version__
 
 router = APIRouter(tags=["system"])
-Condition = Literal["healthy", "degraded", "down"]
 
 
-class Services(Record):
-    """The parts and how they are."""
+class HealthData(HealthReport):
+    """The system's health, and which version answers."""
 
-    database: Condition
-    analysis_engine: Condition
-    results_generator: Condition
+    version: str = __version__
 
 
-class HealthData(Record):
-    """The system's health; `explanations` says why a part is not healthy."""
+class FailureListData(Record):
+    """What waits in the queue of failures, oldest first."""
 
-    status: Condition
-    timestamp: Timestamp
-    services: Services
-    version: str
-    failures: int | None = Field(default=None, ge=0, description="records waiting in the queue of failures")
-    last_analysis_at: Timestamp | None = None
-    explanations: dict[str, str] = Field(default_factory=dict)
+    failures: tuple[FailureLine, ...]
 
 
 class RedriveData(Record):
@@ -46,9 +36,13 @@ class RedriveData(Record):
 @router.get("/health", responses=documented())
 def health(context: Deployment) -> Answer[HealthData]:
     """Probe the database, the last analysis and the queue of failures."""
-    report = operations.health(context)
-    data: dict[str, Any] = {**report.to_json(), "version": __version__}
-    return Answer(data=HealthData.model_validate(data))
+    return Answer(data=HealthData(**dict(operations.health(context))))
+
+
+@router.get("/failures", responses=documented())
+def failures(context: Deployment, caller: Admin) -> Answer[FailureListData]:
+    """List the records that could not be processed, with the reason."""
+    return Answer(data=FailureListData(failures=operations.list_failures(context)))
 
 
 @router.post("/failures/redrive", responses=documented())
