@@ -18,7 +18,7 @@ Flags = NDArray[np.bool_]
 Codes = NDArray[np.int32]
 
 COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
-GROUPED = re.compile(r"[+-]?\d{1,3}([ ,.'’\u00a0\u202f]\d{3})+([.,]\d+)?")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([ ,.'’\u00a0\u202f]\d{3})+([.,]\d+)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ def refuse_future(data: ExperimentData, now: datetime, log: ProblemLog) -> None:
     for metric_id, times in periods_of(data).items():
         if later := int((times > utc64(now)).sum()):
             log.add(
-                f"{metric_id} has {later:,} periods in the future, the last {times[-1]}Z; it is {iso_z(now)} now.",
+                f"{metric_id} has data from the future: {later:,} of {times.size:,} periods, the last "
+                f"{times[-1]}Z; it is {iso_z(now)} now.",
                 "Check the dates and the time zone; only what was measured can be analysed.",
                 value=metric_id,
             )
@@ -97,8 +98,7 @@ def _baseline(metric_id: str, times: Hours, plan: ExperimentPlan) -> Iterator[Ca
         days = float((utc64(plan.start_date) - before[0]) / np.timedelta64(1, "D"))
         yield Caution(
             code="short_baseline",
-            message=f"{metric_id}: the data begins {days:g} days before the start; the plan's baseline is "
-            f"{plan.baseline_days} days.",
+            message=f"{metric_id}: the baseline has {days:g} of the planned {plan.baseline_days} days.",
         )
 
 
@@ -107,6 +107,6 @@ def _outside(metric_id: str, times: Hours, plan: ExperimentPlan) -> Iterator[Cau
     if outside.any():
         yield Caution(
             code="outside_window",
-            message=f"{metric_id}: {int(outside.sum()):,} periods lie before the baseline or after the end; they "
-            "are kept but not analysed.",
+            message=f"{metric_id}: {int(outside.sum()):,} of {times.size:,} periods lie before the baseline or after "
+            "the end; they are kept but not analysed.",
         )

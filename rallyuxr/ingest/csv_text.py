@@ -12,6 +12,7 @@ from rallyuxr.ingest.table import Table, TextColumn, refuse_repeated
 
 DELIMITERS = (",", ";", "\t", "|")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+WESTERN = "cp1252"
 SAVE_AS_UTF8 = "Save the file as CSV in UTF-8 and upload it again."
 
 
@@ -71,21 +72,21 @@ def _decode(data: bytes, log: ProblemLog) -> tuple[str, str] | None:
         return None
     try:
         return data.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        return _decode_western(data, log)
+
+
+def _decode_western(data: bytes, log: ProblemLog) -> tuple[str, str] | None:
+    """Windows-1252, which holds Latin-1 and what Excel writes in Western countries; five bytes are not in it."""
+    try:
+        return data.decode(WESTERN), WESTERN
     except UnicodeDecodeError as error:
-        return _decode_western(data, error.start, log)
-
-
-def _decode_western(data: bytes, position: int, log: ProblemLog) -> tuple[str, str] | None:
-    """Latin-1 text has letters above 127; control characters there mean that it is something else."""
-    text = data.decode("latin-1")
-    if any("\x7f" <= character <= "\x9f" or character < "\t" for character in set(text)):
         log.add(
-            f"Byte {data[position]:#04x} belongs to no text encoding that is read here: UTF-8, UTF-16 or Latin-1.",
+            f"Byte {data[error.start]:#04x} belongs to no encoding that is read here: UTF-8, UTF-16 or Latin-1.",
             SAVE_AS_UTF8,
-            row=_row_of(data, position),
+            row=_row_of(data, error.start),
         )
         return None
-    return text, "latin-1"
 
 
 def _row_of(data: bytes, position: int) -> int:

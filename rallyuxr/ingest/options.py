@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
+from rallyuxr.errors import InvalidInput
 from rallyuxr.models import ExperimentPlan
 from rallyuxr.models.metric_value import ValueType
 
@@ -42,6 +44,15 @@ class ReadOptions:
     now: datetime | None = None
     max_bytes: int = MAX_BYTES
     max_rows: int = MAX_ROWS
+
+    def __post_init__(self) -> None:
+        if self.time_zone is not None:
+            try:
+                ZoneInfo(self.time_zone)
+            except (KeyError, ValueError, OSError):
+                raise InvalidInput(
+                    f"{self.time_zone!r} is not an IANA time zone; give one such as Europe/Berlin or UTC."
+                ) from None
 
     @property
     def only_metric(self) -> str | None:

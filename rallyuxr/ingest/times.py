@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -38,38 +38,23 @@ class Times:
 def read_times(table: Table, column: str, labels: Labels, time_zone: str | None, log: ProblemLog) -> Times:
     """Read every distinct text; what cannot be placed in time is reported, once for each text."""
     zone = ZoneInfo(time_zone) if time_zone else None
-    parsed = [_parse(text) for text in labels.names]
-    naive = {code for code, moment in enumerate(parsed) if isinstance(moment, datetime) and moment.tzinfo is None}
-    offsets = tuple(sorted({f"{moment:%z}" for moment in parsed if isinstance(moment, datetime) and moment.tzinfo}))
-    if naive and all(parsed[code].time() == time() for code in naive):  # type: ignore[union-attr]
-        parsed = [moment.date() if code in naive else moment for code, moment in enumerate(parsed)]  # type: ignore[union-attr]
-        naive = set()
-    if naive and (offsets or zone is None):
-        _refuse_naive(table, column, labels, naive, log, mixed=bool(offsets))
-        parsed = [None if code in naive else moment for code, moment in enumerate(parsed)]
+    parsed = _midnights_as_dates([_parse(text) for text in labels.names])
+    times = [moment for moment in parsed if isinstance(moment, datetime)]
+    offsets = tuple(sorted({f"{moment:%z}" for moment in times if moment.tzinfo}))
+    naive = {code for code, moment in enumerate(parsed) if isinstance(moment, datetime) and not moment.tzinfo}
+    refused = naive if offsets or zone is None else set()
+    if refused:
+        _refuse_naive(table, column, labels, refused, log, mixed=bool(offsets))
 
     moments = np.full(len(parsed), np.datetime64("NaT"), "datetime64[s]")
     for code, moment in enumerate(parsed):
-        if isinstance(moment, datetime):
-            placed = moment if moment.tzinfo else _local(moment, zone or UTC)
-            if placed is None:
-                _report(
-                    table,
-                    column,
-                    labels,
-                    code,
-                    log,
-                    f"The clocks change: this time happens twice or never in {time_zone}.",
-                    "Write times with their offset, such as 2025-10-26T02:30:00+01:00.",
-                )
-                continue
+        placed = None if code in refused else _placed(moment, zone or UTC)
+        if isinstance(placed, datetime):
             moments[code] = utc64(placed)
-        elif moment is not None:
-            moments[code] = utc64(datetime.combine(moment, time(), tzinfo=zone or UTC))
-        elif code not in naive:
-            _report(table, column, labels, code, log, "The cell is not a time.", ISO_REMEDY)
-    shown = ", ".join("UTC" if offset == "+0000" else offset for offset in offsets) or time_zone or "UTC"
-    return Times(moments[labels.codes], shown, offsets)
+        elif placed:
+            log.add(*placed, row=int(table.rows[labels.first(code)]), column=column, value=labels.names[code])
+    written = ", ".join("UTC" if offset == "+0000" else offset for offset in offsets)
+    return Times(moments[labels.codes], written or time_zone or "UTC", offsets)
 
 
 def _parse(text: str) -> date | datetime | None:
@@ -89,10 +74,29 @@ def _parse(text: str) -> date | datetime | None:
         return None
 
 
-def _local(moment: datetime, zone: ZoneInfo | object) -> datetime | None:
-    """The instant of a wall clock's time; None where the clock shows it twice or never."""
-    earlier, later = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))  # type: ignore[arg-type]
-    return earlier if earlier.utcoffset() == later.utcoffset() else None
+def _midnights_as_dates(parsed: list[date | datetime | None]) -> list[date | datetime | None]:
+    """Data frames write dates as midnights without a zone: where all times are such, they are dates."""
+    times = [moment for moment in parsed if isinstance(moment, datetime)]
+    if any(moment.tzinfo or moment.time() != time() for moment in times):
+        return parsed
+    return [moment.date() if isinstance(moment, datetime) else moment for moment in parsed]
+
+
+def _placed(moment: date | datetime | None, zone: tzinfo) -> datetime | tuple[str, str]:
+    """The instant, or what is wrong and what to do. A date is its midnight in the zone."""
+    if moment is None:
+        return "The cell is not a time.", ISO_REMEDY
+    if not isinstance(moment, datetime):
+        return datetime.combine(moment, time(), tzinfo=zone)
+    if moment.tzinfo:
+        return moment
+    earlier, later = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if earlier.utcoffset() != later.utcoffset():
+        return (
+            f"The clocks change: this time happens twice or never in {zone}.",
+            "Write times with their offset, such as 2025-10-26T02:30:00+01:00.",
+        )
+    return earlier
 
 
 def _refuse_naive(
@@ -101,22 +105,11 @@ def _refuse_naive(
     affected = np.isin(labels.codes, list(naive))
     position = int(np.argmax(affected))
     log.add(
-        f"{affected.sum():,} times have no time zone" + (", others in the same column have one." if mixed else "."),
+        f"Without a time zone: {affected.sum():,} of {affected.size:,} times"
+        + ("; the others have one." if mixed else "."),
         "End every time with Z or an offset such as +01:00"
         + ("." if mixed else ", or say which time zone the file is in, for instance UTC."),
         row=int(table.rows[position]),
         column=column,
         value=labels.names[labels.codes[position]],
-    )
-
-
-def _report(
-    table: Table, column: str, labels: Labels, code: int, log: ProblemLog, message: str, remedy: str
-) -> None:
-    log.add(
-        message,
-        remedy,
-        row=int(table.rows[labels.first(code)]),
-        column=column,
-        value=labels.names[code],
     )

@@ -1,6 +1,6 @@
 """Read results from anywhere: recognise, check, and report every problem at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from rallyuxr.errors import InvalidData
 from rallyuxr.ingest import coverage, series
 from rallyuxr.ingest.columns import Layout, ShapeName, recognise
+from rallyuxr.ingest.csv_text import WESTERN
 from rallyuxr.ingest.options import ReadOptions
 from rallyuxr.ingest.problems import Problem, ProblemLog
 from rallyuxr.ingest.readings import Readings, read_long, read_wide
@@ -185,15 +186,17 @@ def _hour_cautions(readings: Readings, hourly: Readings) -> tuple[Caution, ...]:
     )
 
 
-def _offset_cautions(times: Times) -> tuple[Caution, ...]:
-    if len(times.offsets) < 2:
-        return ()
-    return (
-        Caution(
+def _recognition_cautions(table: Table, times: Times | None) -> Iterator[Caution]:
+    if table.encoding == WESTERN:
+        yield Caution(
+            code="not_utf8",
+            message="The file is not UTF-8 and was read as Windows-1252 (Latin-1): check names with accents.",
+        )
+    if times is not None and len(times.offsets) > 1:
+        yield Caution(
             code="several_offsets",
             message=f"The times carry {len(times.offsets)} offsets from UTC ({times.zone}); all were converted.",
-        ),
-    )
+        )
 
 
 def _report(
@@ -228,7 +231,7 @@ def _report(
         header=tuple(table.columns),
         first_rows=tuple(zip(*(column.texts()[:PREVIEW_ROWS] for column in table.columns.values()), strict=True)),
         metrics=_metrics(data) if data else (),
-        warnings=(*(_offset_cautions(times) if times else ()), *warnings),
+        warnings=(*_recognition_cautions(table, times), *warnings),
     )
 
 
