@@ -1,7 +1,7 @@
 """What an interval says, in one plain sentence with the number, its bounds and the main doubt."""
 
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from rallyuxr.models.analysis import Interval, Outcome, Verdict
 from rallyuxr.models.experiment import ExpectedOutcome
@@ -14,8 +14,6 @@ EXPECTED: dict[ExpectedOutcome, Outcome] = {
     "negative": "worse",
     "neutral": "no_detectable_effect",
 }
-
-Subject = Literal["effect", "money"]
 
 
 class Reading(NamedTuple):
@@ -43,21 +41,30 @@ def money_text(amount: float | Decimal, currency: str) -> str:
     return f"{sign}{symbol}{number}"
 
 
-def effect_text(change: float, unit: str, *, signed: bool = True) -> str:
+def effect_text(change: float, unit: str) -> str:
     """A change in a metric's unit; a change of a percentage is in percentage points.
 
     Examples
     --------
-    >>> effect_text(0.6, "%"), effect_text(-2.5, "$"), effect_text(12, "seconds"), effect_text(1.23456, "%")
-    ('+0.6 percentage points', '-$2.5', '+12 seconds', '+1.235 percentage points')
+    >>> effect_text(0.6, "%"), effect_text(-2.5, "$"), effect_text(12, "seconds"), effect_text(1.23456, "")
+    ('+0.6 percentage points', '-$2.5', '+12 seconds', '+1.235')
     """
-    number = f"{abs(change):,.4g}" if abs(change) < 1e6 else f"{abs(change):,.0f}"
-    sign = "-" if change < 0 else ("+" if signed else "")
-    if unit == "%":
-        return f"{sign}{number} percentage points"
+    number = signed_number(change)
     if unit in SYMBOLS.values():
-        return f"{sign}{unit}{number}"
-    return f"{sign}{number} {unit}"
+        return f"{number[0]}{unit}{number[1:]}"
+    name = "percentage points" if unit == "%" else unit
+    return f"{number} {name}".rstrip()
+
+
+def signed_number(value: float) -> str:
+    """A number to four digits with its sign.
+
+    Examples
+    --------
+    >>> signed_number(0.00123456), signed_number(-1234567.8)
+    ('+0.001235', '-1,234,568')
+    """
+    return f"{value:+,.4g}" if abs(value) < 10_000 else f"{value:+,.0f}"
 
 
 def outcome_of(bounds: Interval | None) -> Outcome:

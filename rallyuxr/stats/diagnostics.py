@@ -56,13 +56,12 @@ def trend_slopes(
     with np.errstate(all="ignore"):
         std_error = np.sqrt(variance / grid.periods_per_day / spread)
         varies = std_error * np.sqrt(spread) > ROUNDING * daily.level
+    rows = zip(slope.tolist(), std_error.tolist(), dof.tolist(), count.tolist(), varies.tolist(), strict=True)
     return tuple(
         _slope(row_slope, row_error, row_dof, confidence_level, distance if pre else None)
         if days_seen >= MIN_TREND_DAYS and row_varies
         else Slope(reason=_no_slope(days_seen))
-        for row_slope, row_error, row_dof, days_seen, row_varies in zip(
-            slope.tolist(), std_error.tolist(), dof.tolist(), count.tolist(), varies.tolist(), strict=True
-        )
+        for row_slope, row_error, row_dof, days_seen, row_varies in rows
     )
 
 
@@ -80,7 +79,7 @@ def placebos(grid: RegularGrid, *, confidence_level: float = 0.95) -> tuple[Plac
         treatment_n=grid.treatment_weight[:, baseline],
         control_n=grid.control_weight[:, baseline],
     )
-    date = grid.moments[middle]
+    date = grid.moment(middle)
     return tuple(
         Placebo(
             date=date,
@@ -141,14 +140,13 @@ def coverages(grid: RegularGrid, daily: DailyDifferences) -> tuple[Coverage, ...
     pre, post = missing[:, : grid.start].sum(axis=1).tolist(), missing[:, grid.start :].sum(axis=1).tolist()
     bias = _weekday_bias(daily)
     days_before, days_after = daily.start, daily.difference.shape[1] - daily.start
-    moments = grid.moments if missing.any() else ()
     return tuple(
         Coverage(
             expected_pre=grid.start,
             expected_post=grid.times.size - grid.start,
             missing_pre=row_pre,
             missing_post=row_post,
-            missing=tuple(moments[hour] for hour in np.flatnonzero(row_missing)[:SHOWN_HOURS].tolist()),
+            missing=tuple(grid.moment(hour) for hour in np.flatnonzero(row_missing)[:SHOWN_HOURS].tolist()),
             whole_weeks=days_before % 7 == 0 and grid.observed_days % 7 == 0,
             weekday_imbalance=bias[row] if days_before and days_after else None,
         )

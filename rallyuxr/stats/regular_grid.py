@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,27 +47,30 @@ class RegularGrid:
     treatment_n: Floats
     control_n: Floats
 
-    @property
+    @cached_property
     def post(self) -> Mask:
         """(T,) true from the experiment's start on."""
         return np.arange(self.times.size) >= self.start
 
-    @property
+    @cached_property
     def used(self) -> Mask:
         """(M, T) periods in which both arms were seen."""
         seen = np.isfinite(self.treatment) & np.isfinite(self.control)
         return seen & (self.treatment_weight > 0) & (self.control_weight > 0)
 
     @property
+    def end(self) -> datetime:
+        """The end of the last period."""
+        return self.moment(self.times.size - 1) + timedelta(days=1) / self.periods_per_day
+
+    @property
     def observed_days(self) -> float:
         """Length of the part of the experiment window that the grid covers."""
         return (self.times.size - self.start) / self.periods_per_day
 
-    @property
-    def moments(self) -> tuple[datetime, ...]:
-        """`times` as aware datetimes."""
-        epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-        return tuple(epoch + timedelta(seconds=second) for second in self.times.astype(np.int64).tolist())
+    def moment(self, row: int) -> datetime:
+        """The beginning of a period as an aware datetime."""
+        return datetime.fromtimestamp(int(self.times[row].astype(np.int64)), UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,6 @@ def regular_grid(series: Mapping[str, MetricSeries], span: Span, *, periods_per_
 
     Examples
     --------
-    >>> from datetime import UTC
     >>> hours = np.array(["2025-01-01T22", "2025-01-01T23", "2025-01-02T01"], dtype="datetime64[s]")
     >>> one = np.ones(3)
     >>> span = Span(*(datetime(2025, 1, day, tzinfo=UTC) for day in (1, 2, 3)), datetime(2025, 1, 2, 2, tzinfo=UTC))

@@ -7,6 +7,7 @@ from rallyuxr.models.diagnostics import Diagnostics
 from rallyuxr.models.estimate import DidEstimate
 
 SUSPICIOUS = 0.05
+"""The p-value below which a check raises a doubt, shared among the metrics looked at together."""
 MANY_MISSING = 0.1
 DOUBTFUL_WARNINGS = ("near_unit_root", "few_clusters", "few_units", "few_days")
 
@@ -24,6 +25,7 @@ def main_doubt(
     *,
     critical_value: float | None,
     adjusted_pvalue: float | None = None,
+    looked_at: int = 1,
 ) -> Doubt | None:
     """The first doubt, from what voids a comparison to what merely weakens it.
 
@@ -33,6 +35,8 @@ def main_doubt(
         Standard errors on each side of the effect's interval.
     adjusted_pvalue
         The p-value after looking at the other primary metrics.
+    looked_at
+        Number of metrics whose checks are read together: ten checks at 5 % alarm by chance.
 
     Examples
     --------
@@ -40,11 +44,15 @@ def main_doubt(
     >>> main_doubt(alone, Diagnostics(), critical_value=2.0).text
     'without a baseline the arms may have differed before the start'
     """
-    return next(_doubts(estimate, diagnostics, critical_value, adjusted_pvalue), None)
+    return next(_doubts(estimate, diagnostics, critical_value, adjusted_pvalue, SUSPICIOUS / looked_at), None)
 
 
 def _doubts(
-    estimate: DidEstimate, found: Diagnostics, critical_value: float | None, adjusted: float | None
+    estimate: DidEstimate,
+    found: Diagnostics,
+    critical_value: float | None,
+    adjusted: float | None,
+    alarm: float,
 ) -> Iterator[Doubt]:
     alpha = 1.0 - estimate.confidence_level
     if found.sample_ratio.mismatch and found.sample_ratio.observed_treatment_share is not None:
@@ -52,9 +60,9 @@ def _doubts(
         yield Doubt(0, f"the treated arm received {share:.1%} of the participants instead of {planned:.1%}")
     if estimate.estimator == "difference_in_means":
         yield Doubt(1, "without a baseline the arms may have differed before the start")
-    if _below(found.pre_trend.pvalue, SUSPICIOUS):
+    if _below(found.pre_trend.pvalue, alarm):
         yield Doubt(2, f"the arms were drifting apart before the start (p = {found.pre_trend.pvalue:.2g})")
-    if _below(found.placebo.pvalue, SUSPICIOUS):
+    if _below(found.placebo.pvalue, alarm):
         yield Doubt(
             3, f"an effect shows inside the baseline, where there was none (p = {found.placebo.pvalue:.2g})"
         )
@@ -77,7 +85,7 @@ def _doubts(
         if abs(without) < critical_value * estimate.std_error:
             yield Doubt(8, f"without {day:%d %B} alone it would not be detectable")
     slope = found.novelty_trend
-    if significant and _below(slope.pvalue, SUSPICIOUS) and (slope.estimate or 0.0) * estimate.estimate < 0:
+    if significant and _below(slope.pvalue, alarm) and (slope.estimate or 0.0) * estimate.estimate < 0:
         yield Doubt(9, "it has been fading since the start")
     if significant and (found.pre_trend.implied_bias or 0.0) > abs(estimate.estimate):
         yield Doubt(10, "a drift of the arms too slow for this baseline to show could explain all of it")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -19,7 +19,9 @@ from rallyuxr.stats.influence import InfluenceSeries, influence_series
 from rallyuxr.stats.panel import did_panel
 from rallyuxr.stats.regular_grid import RegularGrid, Span, regular_grid
 from rallyuxr.stats.sample_ratio import ALARM, sample_ratio
+from rallyuxr.stats.sequential import always_valid
 from rallyuxr.stats.series import ROUNDING, estimates_from_influence
+from rallyuxr.stats.student import t_quantile
 
 NOT_RUNNING = AlwaysValid(reason="the experiment is over: its interval is valid as it is")
 NO_EVENT_STUDY = EventStudy()
@@ -61,7 +63,19 @@ class SeriesFindings:
     grid: RegularGrid
     influence: InfluenceSeries
     findings: Mapping[str, Finding]
-    seen_until: datetime
+    span: Span
+
+    @property
+    def seen_until(self) -> datetime:
+        """The end of the last period that is known."""
+        return self.grid.end
+
+    def critical_value(self, dof: float, confidence_level: float) -> float | None:
+        """Standard errors on each side of the interval of any sum of the effects."""
+        unit = DidEstimate(method="sum", estimate=0.0, std_error=1.0, dof=dof, confidence_level=confidence_level)
+        if self.grid.end >= self.span.end:
+            return t_quantile(0.5 + confidence_level / 2, dof)
+        return _always_valid(unit, self.grid, self.span).ci_upper
 
     def known(self) -> list[str]:
         """The metrics that have a standard error."""
@@ -112,20 +126,21 @@ def series_findings(
     treated, control = grid.treatment_n[:, grid.start :].sum(axis=1), grid.control_n[:, grid.start :].sum(axis=1)
     spread = _control_spread(grid)
     findings = {
-        metric: Finding(
-            estimate=estimates[row],
-            participants_treatment=float(treated[row]),
-            participants_control=float(control[row]),
-            control_spread=spread[row],
-            spread_of="hourly means" if periods_per_day > 1 else "daily means",
-            interval=_interval(estimates[row]),
-            pvalue=estimates[row].pvalue,
-            event_study=studies[row],
-            diagnostics=found[row],
+        metric: _shown(
+            Finding(
+                estimate=estimates[row],
+                participants_treatment=float(treated[row]),
+                participants_control=float(control[row]),
+                control_spread=spread[row],
+                spread_of="hourly means" if periods_per_day > 1 else "daily means",
+                event_study=studies[row],
+                diagnostics=found[row],
+            ),
+            None if grid.end >= span.end else _always_valid(estimates[row], grid, span),
         )
         for row, metric in enumerate(grid.metric_ids)
     }
-    return SeriesFindings(grid, influence, findings, _end(grid))
+    return SeriesFindings(grid, influence, findings, span)
 
 
 def panel_finding(panel: UnitPanel, span: Span, *, confidence_level: float = 0.95) -> Finding:
@@ -146,14 +161,16 @@ def panel_finding(panel: UnitPanel, span: Span, *, confidence_level: float = 0.9
     )
     before = outcome[~treated[unit] & ~post[period]]
     seen = np.bincount(unit, minlength=treated.size) > 0
-    return Finding(
-        estimate=estimate,
-        participants_treatment=float((seen & treated).sum()),
-        participants_control=float((seen & ~treated).sum()),
-        control_spread=float(before.std(ddof=1)) or None if before.size > 1 else None,
-        spread_of="units' outcomes",
-        interval=_interval(estimate),
-        pvalue=estimate.pvalue,
+    running = span.seen_until is not None and span.seen_until < span.end
+    return _shown(
+        Finding(
+            estimate=estimate,
+            participants_treatment=float((seen & treated).sum()),
+            participants_control=float((seen & ~treated).sum()),
+            control_spread=float(before.std(ddof=1)) or None if before.size > 1 else None,
+            spread_of="units' outcomes",
+        ),
+        AlwaysValid(reason="units have no interval that may be looked at before the end") if running else None,
     )
 
 
@@ -265,12 +282,19 @@ def _control_spread(grid: RegularGrid) -> list[float | None]:
     return [float(value) if known else None for value, known in zip(spread.tolist(), varies.tolist(), strict=True)]
 
 
-def _end(grid: RegularGrid) -> datetime:
-    """The end of the grid's last period."""
-    return grid.moments[-1] + timedelta(days=1) / grid.periods_per_day
+def _always_valid(estimate: DidEstimate, grid: RegularGrid, span: Span) -> AlwaysValid:
+    return always_valid(
+        estimate,
+        baseline_hours=grid.start,
+        post_hours=grid.times.size - grid.start,
+        planned_hours=round((span.end - span.start) / timedelta(days=1) * grid.periods_per_day),
+    )
 
 
-def _interval(estimate: DidEstimate) -> Interval | None:
-    if estimate.ci_lower is None or estimate.ci_upper is None:
-        return None
-    return Interval(lower=estimate.ci_lower, upper=estimate.ci_upper)
+def _shown(finding: Finding, while_running: AlwaysValid | None) -> Finding:
+    """The finding with the interval and p-value to go by."""
+    source = while_running or finding.estimate
+    bounds = None
+    if source.ci_lower is not None and source.ci_upper is not None:
+        bounds = Interval(lower=source.ci_lower, upper=source.ci_upper)
+    return replace(finding, interval=bounds, pvalue=source.pvalue, always_valid=while_running or NOT_RUNNING)
