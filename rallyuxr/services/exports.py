@@ -7,7 +7,8 @@ apostrophe in front.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -134,26 +135,21 @@ def _panel_rows(metric_id: str, panel: UnitPanel) -> Iterator[tuple[object, ...]
 
 
 def _portfolio_row(experiment: ExperimentDefinition) -> tuple[object, ...]:
-    finding: Mapping[str, object] = experiment.finding.model_dump() if experiment.finding else {}
-    columns = {
-        **experiment.model_dump(include=set(PORTFOLIO)),
-        "metrics": " ".join(experiment.metrics),
-        "start_date": iso_z(experiment.start_date),
-        "end_date": iso_z(experiment.end_date),
-        "created_at": iso_z(experiment.created_at),
-        "data_source": source_label(experiment.data_source),
-        **{name: finding.get(name) for name in FINDING_COLUMNS},
-    }
-    return tuple(columns[name] for name in PORTFOLIO)
+    columns = {name: getattr(experiment, name, None) for name in PORTFOLIO}
+    columns |= {name: getattr(experiment.finding, name, None) for name in FINDING_COLUMNS}
+    columns |= {"metrics": " ".join(experiment.metrics), "data_source": source_label(experiment.data_source)}
+    return tuple(columns.values())
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    writer.writerows([_cell(cell) for cell in row] for row in rows)
     return text.getvalue().encode()
 
 
-def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return iso_z(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
