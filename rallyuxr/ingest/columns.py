@@ -7,6 +7,7 @@ from typing import Literal
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.ingest.problems import ProblemLog
+from rallyuxr.ingest.table import Table
 
 ShapeName = Literal["long", "wide", "units"]
 
@@ -35,94 +36,96 @@ _TREATMENT, _CONTROL = ("treatment", "treated", "test"), ("control",)
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """A shape, the column of each of its fields, and the required fields that no column was found for."""
+
+    shape: ShapeName
+    columns: Mapping[str, str]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """A form of upload: its fields and the names they go by, the clearest first."""
 
     name: ShapeName
-    fields: Mapping[str, tuple[str, ...]]
-    optional: frozenset[str]
+    required: Mapping[str, tuple[str, ...]]
+    optional: Mapping[str, tuple[str, ...]]
 
-    def match(self, header: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, str]:
+    def match(self, header: Mapping[str, str], mapping: Mapping[str, str]) -> Layout:
         """Field → column: what the caller mapped, then each field's clearest name among the columns left."""
-        found = {field: mapping[field] for field in self.fields if field in mapping}
-        for field, names in self.fields.items():
+        fields = {**self.required, **self.optional}
+        found = {field: mapping[field] for field in fields if field in mapping}
+        for field, names in fields.items():
             free = (header[name] for name in names if name in header and header[name] not in found.values())
             if field not in found and (column := next(free, None)) is not None:
                 found[field] = column
-        return found
-
-    def missing(self, found: Mapping[str, str]) -> list[str]:
-        """The required fields that no column was found for."""
-        return [field for field in self.fields if field not in found and field not in self.optional]
+        return Layout(self.name, found, tuple(field for field in self.required if field not in found))
 
 
-SHAPES = (
-    Shape(
-        "wide",
-        {
-            "timestamp": TIMES,
-            "treatment_value": (*_of_arm(_TREATMENT, VALUES), *_TREATMENT),
-            "control_value": (*_of_arm(_CONTROL, VALUES), *_CONTROL),
-            "treatment_sample_size": _of_arm(_TREATMENT, COUNTS),
-            "control_sample_size": _of_arm(_CONTROL, COUNTS),
-            "metric": METRICS,
-            "treatment_denominator": _of_arm(_TREATMENT, DENOMINATORS),
-            "control_denominator": _of_arm(_CONTROL, DENOMINATORS),
-        },
-        frozenset({"metric", "treatment_denominator", "control_denominator"}),
-    ),
-    Shape(
-        "long",
-        {
-            "timestamp": TIMES,
-            "metric": METRICS,
-            "arm": ARMS,
-            "value": VALUES,
-            "sample_size": COUNTS,
-            "denominator": DENOMINATORS,
-        },
-        frozenset({"metric", "denominator"}),
-    ),
-    Shape(
-        "units",
-        {"unit": UNITS, "period": PERIODS, "treated": TREATED, "outcome": OUTCOMES, "metric": METRICS},
-        frozenset({"metric"}),
-    ),
+ORIGIN = {"data_source": ("data_source",)}
+WIDE = Shape(
+    "wide",
+    required={
+        "timestamp": TIMES,
+        "treatment_value": (*_of_arm(_TREATMENT, VALUES), *_TREATMENT),
+        "control_value": (*_of_arm(_CONTROL, VALUES), *_CONTROL),
+        "treatment_sample_size": _of_arm(_TREATMENT, COUNTS),
+        "control_sample_size": _of_arm(_CONTROL, COUNTS),
+    },
+    optional={
+        "metric": METRICS,
+        "treatment_denominator": _of_arm(_TREATMENT, DENOMINATORS),
+        "control_denominator": _of_arm(_CONTROL, DENOMINATORS),
+        **ORIGIN,
+    },
 )
-FIELDS = frozenset(field for shape in SHAPES for field in shape.fields)
+LONG = Shape(
+    "long",
+    required={"timestamp": TIMES, "arm": ARMS, "value": VALUES, "sample_size": COUNTS},
+    optional={"metric": METRICS, "denominator": DENOMINATORS, **ORIGIN},
+)
+UNIT_LEVEL = Shape(
+    "units",
+    required={"unit": UNITS, "period": PERIODS, "treated": TREATED, "outcome": OUTCOMES},
+    optional={"metric": METRICS, **ORIGIN},
+)
+FIELDS = frozenset(field for shape in (WIDE, LONG, UNIT_LEVEL) for field in (*shape.required, *shape.optional))
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The shape recognised, and the column of each of its fields."""
-
-    shape: ShapeName
-    columns: Mapping[str, str]
-
-
-def recognise(header: Iterable[str], mapping: Mapping[str, str], log: ProblemLog) -> Layout | None:
+def recognise(table: Table, mapping: Mapping[str, str], log: ProblemLog) -> Layout | None:
     """The shape whose required fields are all there; otherwise the nearest one's missing columns go to `log`.
+
+    Columns without content count only where no shape is complete without them.
 
     Raises:
         InvalidInput: `mapping` names a field that no shape has.
     """
     if strangers := sorted(set(mapping) - FIELDS):
         raise InvalidInput(f"mapping names {', '.join(strangers)}; the fields are {', '.join(sorted(FIELDS))}.")
-    header = list(header)
-    if absent := [column for column in mapping.values() if column not in header]:
+    columns_are = f"The file's columns are: {', '.join(list(table.columns)[:20]) or 'none'}."
+    if absent := [column for column in mapping.values() if column not in table.columns]:
         for column in absent:
-            log.add("The mapping names a column that the file does not have.", _columns_are(header), column=column)
+            log.add("The mapping names a column that the file does not have.", columns_are, column=column)
         return None
-    by_name = {snake_case(column): column for column in reversed(header)}
-    candidates = [(shape, shape.match(by_name, mapping)) for shape in SHAPES]
-    shape, found = min(candidates, key=lambda pair: len(pair[0].missing(pair[1])))
-    for field in shape.missing(found):
+    filled = [name for name, column in table.columns.items() if column.filled()]
+    layout = _nearest(filled, mapping)
+    if layout.missing:
+        layout = _nearest(table.columns, mapping)
+    for field in layout.missing:
         log.add(
-            f"No column for {field} (read as the {shape.name} form).",
-            f"Add it under that name, or map it: {field} = your column. {_columns_are(header)}",
+            f"No column for {field} (read as the {layout.shape} form).",
+            f"Add it under that name, or map it: {field} = your column. {columns_are}",
             column=field,
         )
-    return None if shape.missing(found) else Layout(shape.name, found)
+    return None if layout.missing else layout
+
+
+def _nearest(columns: Iterable[str], mapping: Mapping[str, str]) -> Layout:
+    """The shape that lacks least; of several, the one that says most: both arms, a column called unit, an arm."""
+    header = {snake_case(column): column for column in reversed(list(columns))}
+    shapes = (WIDE, UNIT_LEVEL, LONG) if "unit" in header else (WIDE, LONG, UNIT_LEVEL)
+    return min((shape.match(header, mapping) for shape in shapes), key=lambda layout: len(layout.missing))
 
 
 def snake_case(name: str) -> str:
@@ -134,7 +137,3 @@ def snake_case(name: str) -> str:
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[\s\-_.]+", "_", words).strip("_").lower()
-
-
-def _columns_are(header: list[str]) -> str:
-    return f"The file's columns are: {', '.join(header[:20]) or 'none'}."

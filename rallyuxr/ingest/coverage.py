@@ -107,6 +107,6 @@ def _outside(metric_id: str, times: Hours, plan: ExperimentPlan) -> Iterator[Cau
     if outside.any():
         yield Caution(
             code="outside_window",
-            message=f"{metric_id}: {int(outside.sum()):,} of {times.size:,} periods lie before the baseline or after "
-            "the end; they are kept but not analysed.",
+            message=f"{metric_id}: {int(outside.sum()):,} of {times.size:,} periods lie before the baseline or "
+            "after the end; they are kept but not analysed.",
         )

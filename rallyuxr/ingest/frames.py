@@ -17,6 +17,10 @@ class ArrowColumn:
 
     cells: Any
 
+    def filled(self) -> bool:
+        """Whether any cell is not null."""
+        return bool(self.cells.null_count < len(self.cells))
+
     def texts(self) -> list[str]:
         """Numbers and times as Arrow writes them; times in UTC end in Z."""
         import pyarrow as pa

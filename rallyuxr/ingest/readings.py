@@ -33,7 +33,7 @@ class Readings:
         metrics: metric ids; `metric` holds codes into them.
         time: `datetime64[s]` UTC.
         treated: whether the value is the treated arm's.
-        value, participants, denominator: the mean, who it is a mean over, and what it is per where given.
+        value, participants, denominator: the mean, who it is a mean over, and what it is per (NaN: no ratio).
         row: the number of the row it came from.
     """
 
@@ -45,6 +45,13 @@ class Readings:
     participants: Floats
     denominator: Floats | None
     row: RowNumbers
+
+    @property
+    def weight(self) -> Floats:
+        """What a value counts by: its denominator where it has one, else its participants."""
+        if self.denominator is None:
+            return self.participants
+        return np.where(np.isnan(self.denominator), self.participants, self.denominator)
 
     def take(self, index: NDArray[Any]) -> "Readings":
         """The readings at an index or a mask."""
@@ -181,8 +188,8 @@ def _arm(
     denominator = None
     if denominator_column is not None:
         denominator = read_numbers(table, denominator_column, log, options.decimal)
-        check.denominators(value, denominator_column, denominator)
-        keep &= denominator.values > 0
+        check.denominators(value, denominator_column, denominator, metrics)
+        keep &= ~(denominator.values <= 0)
     check.proportions(value_column, value, metrics, options)
     keep &= (metrics.codes != INVALID) & (arms != INVALID) & ~np.isnat(times.values)
     return Readings(
@@ -229,9 +236,11 @@ class _CellChecks:
             "Give the value, or leave the row out: a missing hour is not a zero.",
         )
 
-    def denominators(self, value: Numbers, column: str, denominator: Numbers) -> None:
-        has_value = ~np.isnan(value.values)
-        bad = has_value & (denominator.absent | (denominator.values <= 0))
+    def denominators(self, value: Numbers, column: str, denominator: Numbers, metrics: Labels) -> None:
+        """Where a metric has denominators, each of its values needs one; other metrics need none."""
+        ratios = np.unique(metrics.codes[~np.isnan(denominator.values)])
+        absent = denominator.absent & np.isin(metrics.codes, ratios)
+        bad = ~np.isnan(value.values) & (absent | (denominator.values <= 0))
         self._report(
             bad,
             column,

@@ -44,8 +44,7 @@ def into_hours(readings: Readings) -> Readings:
     starts = np.concatenate([[0], np.flatnonzero(~_same_cell(hourly)) + 1])
     if starts.size >= hourly.row.size:
         return hourly
-    weight = hourly.participants if hourly.denominator is None else hourly.denominator
-    value = np.add.reduceat(weight * hourly.value, starts) / np.add.reduceat(weight, starts)
+    value = np.add.reduceat(hourly.weight * hourly.value, starts) / np.add.reduceat(hourly.weight, starts)
     denominator = None if hourly.denominator is None else np.add.reduceat(hourly.denominator, starts)
     return replace(
         hourly.take(starts),
@@ -107,6 +106,8 @@ def _pair(readings: Readings) -> MetricSeries:
 
     treated, control = readings.treated, ~readings.treated
     denominator = readings.denominator
+    if denominator is not None and np.isnan(denominator).all():
+        denominator = None
     return MetricSeries(
         timestamps=times,
         treatment=column(readings.value, treated, np.nan),

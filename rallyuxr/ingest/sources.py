@@ -58,8 +58,8 @@ def _bytes(source: Any, max_bytes: int, log: ProblemLog) -> bytes | None:
         data = data if len(data) <= max_bytes else None
     else:
         raise InvalidInput(
-            f"An object of type {type(source).__name__} cannot be read as results; give a path, bytes, an open file, "
-            "a pandas, Polars or Arrow table, or the contract's record."
+            f"An object of type {type(source).__name__} cannot be read as results; give a path, bytes, an open "
+            "file, a pandas, Polars or Arrow table, or the contract's record."
         )
     if data is None:
         log.add(

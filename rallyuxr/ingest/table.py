@@ -19,6 +19,9 @@ RowNumbers = NDArray[np.int64]
 class Column(Protocol):
     """Cells that can be read as text, and perhaps directly as numbers."""
 
+    def filled(self) -> bool:
+        """Whether any cell has content."""
+
     def texts(self) -> Sequence[str]:
         """Every cell as text; an absent one is empty."""
 
@@ -31,6 +34,10 @@ class TextColumn:
     """Cells that came as text."""
 
     cells: Sequence[str]
+
+    def filled(self) -> bool:
+        """Whether any cell holds more than spaces."""
+        return any(map(str.strip, self.cells))
 
     def texts(self) -> Sequence[str]:
         """The cells themselves."""

@@ -18,6 +18,7 @@ from rallyuxr.ingest.table import Format, Table
 from rallyuxr.ingest.times import Times
 from rallyuxr.ingest.units import read_units
 from rallyuxr.models import Caution, ExperimentData
+from rallyuxr.models.experiment import DataSource
 from rallyuxr.models.results import Granularity, Hours
 from rallyuxr.models.safe_csv import csv_bytes
 
@@ -137,7 +138,7 @@ def inspect_results(source: Any, options: ReadOptions | None = None) -> Upload:
             "Aggregate to hours or days, or keep only the experiment's metrics and window.",
         )
     else:
-        layout = recognise(table.columns, options.mapping, log)
+        layout = recognise(table, options.mapping, log)
         _refuse_no_rows(table, log)
     if layout is None or not table.rows.size:
         return _report(table, layout, None, log)
@@ -160,7 +161,7 @@ def _inspect_series(table: Table, layout: Layout, options: ReadOptions, log: Pro
     data = ExperimentData(
         series=series.to_series(hourly),
         granularity=series.granularity(hourly.time, log),
-        source=table.origin,
+        source=_origin(table, layout),
         truth=table.truth,
     )
     series.refuse_one_arm(data.series, log)
@@ -169,8 +170,15 @@ def _inspect_series(table: Table, layout: Layout, options: ReadOptions, log: Pro
 
 def _inspect_units(table: Table, layout: Layout, options: ReadOptions, log: ProblemLog) -> Upload:
     panels, times, left_out = read_units(table, layout, options, log)
-    data = ExperimentData(panels=panels, granularity="units", source=table.origin, truth=table.truth)
+    data = ExperimentData(panels=panels, granularity="units", source=_origin(table, layout), truth=table.truth)
     return _report(table, layout, data, log, options, times, left_out)
+
+
+def _origin(table: Table, layout: Layout) -> DataSource:
+    """Simulated data stays simulated when an export of it is read again."""
+    column = layout.columns.get("data_source")
+    labels = {text.strip().lower() for text in table.columns[column].texts()} if column else set()
+    return "simulator" if labels & {"simulated", "simulator"} else table.origin
 
 
 def _hour_cautions(readings: Readings, hourly: Readings) -> tuple[Caution, ...]:
