@@ -13,6 +13,9 @@ DESCRIPTION = """What was a product change worth, and how sure are we?
 Every answer is `{"success": true, "data": ...}` or `{"success": false, "error": {...}}`. Times are ISO 8601 in
 UTC, windows half-open. Send an `Idempotency-Key` with any POST to make repeating it safe."""
 
+LOOPBACK = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+"""Pages that may call an open API on a laptop. Deployed, the gateway answers for every origin."""
+
 
 def create_app() -> FastAPI:
     """Build the application; the deployment is connected at the first request."""
@@ -31,7 +34,7 @@ def create_app() -> FastAPI:
     failures.install(app)
     app.add_middleware(IdempotentPosts, deployment=deployment)
     app.add_middleware(BoundedBody)
-    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(CORSMiddleware, allow_origin_regex=LOOPBACK, allow_methods=["*"], allow_headers=["*"])
     return app
 
 
