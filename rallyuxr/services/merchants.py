@@ -127,7 +127,7 @@ def freshness(ctx: Context, merchant: Merchant) -> Freshness:
     newest = next(ctx.store.orders.days(merchant.merchant_id, newest_first=True), None)
     if newest is None:
         return Freshness()
-    orders = ctx.store.orders.orders_of_day(merchant, newest, newest_first=True, limit=1)
+    orders = ctx.store.orders.orders_of_day(merchant, newest, newest_first=True, page_size=1)
     stored = ctx.store.aggregates.listing("hourly", merchant.merchant_id, newest, newest)
     return Freshness(
         last_order_at=next((order.time for order in orders), None),

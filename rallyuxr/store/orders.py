@@ -103,15 +103,15 @@ class OrderRepository:
         return _order(item) if item else None
 
     def orders_of_day(
-        self, merchant: Merchant, day: date, *, newest_first: bool = False, limit: int | None = None
+        self, merchant: Merchant, day: date, *, newest_first: bool = False, page_size: int | None = None
     ) -> Iterator[Order]:
-        """One day's orders by time, at most `limit` of them."""
+        """One day's orders by time, fetched `page_size` at a time."""
         items = self._dynamo.query(
             ORDERS,
             "merchantDay = :day",
             consistent=True,
             newest_first=newest_first,
-            limit=limit,
+            page_size=page_size,
             day=_partition(merchant.merchant_id, day),
         )
         return map(_order, items)

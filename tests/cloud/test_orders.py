@@ -1,0 +1,367 @@
+"""Orders in, exact aggregates out: whatever is repeated, reordered, interrupted or done at once by several."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from infra.cloud import Cloud
+from infra.plan import apply
+from infra.resources.storage import Bucket
+from infra.resources.tables import DynamoTable
+from rallyuxr.errors import Conflict, InvalidInput, NotFound, RallyError
+from rallyuxr.local import Endpoint
+from rallyuxr.models.aggregate import Aggregate
+from rallyuxr.models.order import Merchant, Order
+from rallyuxr.services.context import Context
+from rallyuxr.services.merchants import add_merchant, read_rows
+from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.orders import MAX_BATCH, get_order, place_order, place_orders, recent_orders
+from rallyuxr.services.rebuild import rebuild_aggregates
+from rallyuxr.settings import Settings
+from rallyuxr.store import Store
+from rallyuxr.store.tables import ORDER_INDEX, ORDERS
+
+FIRST, LAST = date(2025, 3, 29), date(2025, 4, 3)  # the clocks of Berlin change on 30 March
+
+
+@pytest.fixture(scope="module")
+def ctx(cloud: Endpoint) -> Context:
+    """Tables and a bucket without functions: the tests deliver the events themselves."""
+    settings = Settings(stage="bare", endpoint_url=cloud.url)
+    infra = Cloud(settings, cloud.keys())
+    apply([DynamoTable(infra, ORDERS), DynamoTable(infra, ORDER_INDEX), Bucket(infra)])
+    return Context(Store(settings), clock=lambda: datetime(2025, 6, 1, tzinfo=UTC))
+
+
+def new_merchant(ctx: Context, **changes: Any) -> Merchant:
+    known = {"merchant_id": f"m-{uuid4()}", "name": "Shop", "time_zone": "Europe/Berlin", "currency": "EUR"}
+    return add_merchant(ctx, Merchant.model_validate({**known, **changes}))
+
+
+def an_order(merchant: Merchant, number: int, hour: int = 0, **changes: Any) -> Order:
+    content = {
+        "merchant_id": merchant.merchant_id,
+        "order_id": f"o-{number}",
+        "time": merchant.midnight(FIRST) + timedelta(hours=hour, minutes=number % 60),
+        "customer_id": f"c-{number % 3}",
+        "currency": merchant.currency,
+        "items": [{"sku": f"s-{number % 4}", "quantity": 1 + number % 2, "unit_price": Decimal(number % 9 + 1)}],
+    }
+    return Order.model_validate({**content, **changes})
+
+
+@dataclass
+class Reference:
+    """The plain answer: sums over all orders' final states, day by day and hour by hour."""
+
+    merchant: Merchant
+    orders: dict[str, Order]
+
+    def rows(self, granularity: str) -> dict[datetime, tuple[Any, ...]]:
+        groups: dict[datetime, list[Order]] = {}
+        for order in self.orders.values():
+            groups.setdefault(self._start(order.time, granularity), []).append(order)
+        return {start: self._row(start, group, granularity) for start, group in groups.items()}
+
+    def _start(self, moment: datetime, granularity: str) -> datetime:
+        hourly = granularity == "hourly"
+        return self.merchant.hour_of(moment) if hourly else self.merchant.midnight(self.merchant.day_of(moment))
+
+    def _row(self, start: datetime, group: list[Order], granularity: str) -> tuple[Any, ...]:
+        bought = [order for order in group if order.status != "cancelled"]
+        customers = {order.customer_id for order in bought}
+        firsts: dict[str, datetime] = {}
+        for order in self.orders.values():
+            firsts[order.customer_id] = min(order.time, firsts.get(order.customer_id, order.time))
+        new = {customer for customer in customers if self._start(firsts[customer], granularity) == start}
+        return (
+            len(bought),
+            sum((order.gross for order in bought), Decimal(0)),
+            sum((order.refunds for order in bought), Decimal(0)),
+            sum((order.net for order in bought), Decimal(0)),
+            len(customers),
+            len(new),
+            {
+                status: sum(order.status == status for order in group)
+                for status in {order.status for order in group}
+            },
+        )
+
+
+def stored_rows(ctx: Context, merchant: Merchant, granularity: Any) -> dict[datetime, tuple[Any, ...]]:
+    def essence(row: Aggregate) -> tuple[Any, ...]:
+        return (row.orders, row.gross, row.refunds, row.net, row.customers, row.new_customers, row.statuses)
+
+    return {row.start: essence(row) for row in read_rows(ctx, merchant, granularity, FIRST, LAST)}
+
+
+def assert_exact(ctx: Context, merchant: Merchant, orders: dict[str, Order]) -> None:
+    for granularity in ("hourly", "daily"):
+        assert stored_rows(ctx, merchant, granularity) == Reference(merchant, orders).rows(granularity)
+
+
+class Crash(BaseException):
+    """The process died."""
+
+
+@contextmanager
+def interrupted(store: Store, calls: int, *, reached: bool) -> Iterator[None]:
+    """Kill the caller at its next calls to the cloud: when it makes that many, or has had the answer."""
+    call, made = store.cloud.call, count(1)
+
+    def dying_call(service: str, operation: str, **arguments: Any) -> Any:
+        last = next(made) == calls
+        if last and not reached:
+            raise Crash
+        answer = call(service, operation, **arguments)
+        if last:
+            raise Crash
+        return answer
+
+    store.cloud.call = dying_call  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        store.cloud.call = call  # type: ignore[method-assign]
+
+
+class Deliveries(RuleBasedStateMachine):
+    """Orders are placed, events delivered late, twice, in any order, and any step may die half way."""
+
+    context: Context
+    placed = Bundle("placed")
+
+    @initialize()
+    def open_shop(self) -> None:
+        self.merchant = new_merchant(self.context)
+        self.known: dict[str, Order] = {}
+        self.undelivered: list[Order] = []
+        self.delivered: list[Order] = []
+
+    @rule(
+        target=placed,
+        number=st.integers(0, 11),
+        hour=st.integers(0, 60),
+        customer=st.sampled_from(["c-0", "c-1"]),
+    )
+    def place(self, number: int, hour: int, customer: str) -> Order:
+        order = self.known.get(f"o-{number}") or an_order(self.merchant, number, hour, customer_id=customer)
+        self._place(order)
+        return order
+
+    @rule(
+        order=placed,
+        event=st.sampled_from([("paid", None), ("refunded", 1), ("refunded", None), ("cancelled", None)]),
+    )
+    def follow_up(self, order: Order, event: tuple[str, int | None]) -> None:
+        status, refunded = event
+        self._place(Order.model_validate({**order.model_dump(), "status": status, "refunded": refunded}))
+
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        events = self._draw_events(data)
+        aggregate_orders(self.context, events)
+        self._settle(events)
+
+    @rule(data=st.data(), calls=st.integers(1, 25), reached=st.booleans())
+    def deliver_and_die(self, data: st.DataObject, calls: int, reached: bool) -> None:
+        events = self._draw_events(data)
+        try:
+            with interrupted(self.context.store, calls, reached=reached):
+                aggregate_orders(self.context, events)
+            self._settle(events)
+        except Crash:
+            self.undelivered += [event for event in events if event not in self.undelivered]
+
+    @rule(order=placed, calls=st.integers(1, 4), reached=st.booleans())
+    def place_and_die(self, order: Order, calls: int, reached: bool) -> None:
+        other = an_order(self.merchant, 100 + int(order.order_id.removeprefix("o-")), 30)
+        try:
+            with interrupted(self.context.store, calls, reached=reached):
+                place_order(self.context, other)
+        except Crash:
+            pass
+        self._place(other)
+
+    @rule()
+    def rebuild(self) -> None:
+        rebuild_aggregates(self.context, self.merchant.merchant_id, FIRST, LAST)
+
+    def teardown(self) -> None:
+        aggregate_orders(self.context, self.undelivered)
+        assert_exact(self.context, self.merchant, self.known)
+        assert rebuild_aggregates(self.context, self.merchant.merchant_id, FIRST, LAST).differences == ()
+
+    def _place(self, order: Order) -> None:
+        place_order(self.context, order)
+        before = self.known.get(order.order_id)
+        self.known[order.order_id] = before.joined(order) if before else order
+        self.undelivered.append(self.known[order.order_id])
+
+    def _draw_events(self, data: st.DataObject) -> list[Order]:
+        events = self.undelivered + self.delivered
+        return data.draw(st.lists(st.sampled_from(events), max_size=6)) if events else []
+
+    def _settle(self, events: list[Order]) -> None:
+        self.undelivered = [event for event in self.undelivered if event not in events]
+        self.delivered += events
+
+
+def test_any_interleaving_of_orders_events_crashes_and_rebuilds_ends_in_the_exact_aggregates(ctx: Context) -> None:
+    Deliveries.context = ctx
+    run_state_machine_as_test(
+        Deliveries,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
+
+
+def test_several_workers_on_one_merchant_hour_lose_nothing(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    orders = {f"o-{number}": an_order(merchant, number, hour=number % 2) for number in range(40)}
+    gate = threading.Barrier(8)
+
+    def work(worker: int) -> None:
+        gate.wait()
+        for number in range(worker, 40, 8):
+            place_order(ctx, orders[f"o-{number}"])
+            aggregate_orders(ctx, [orders[f"o-{number}"]])
+
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(work, range(8)))
+    assert_exact(ctx, merchant, orders)
+
+
+def test_an_earlier_order_that_comes_late_moves_the_customers_first_order(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    late, early = an_order(merchant, 3, hour=30), an_order(merchant, 0, hour=1)
+    for order in (late, early):
+        place_order(ctx, order)
+        aggregate_orders(ctx, [order])
+    assert [row.new_customers for row in read_rows(ctx, merchant, "daily", FIRST, LAST)] == [1, 0]
+
+
+@pytest.mark.parametrize("reached", [False, True])
+def test_a_worker_that_dies_at_any_call_is_made_good_by_the_redelivery(ctx: Context, reached: bool) -> None:
+    for calls in count(1):
+        merchant = new_merchant(ctx)
+        orders = {"o-3": an_order(merchant, 3, hour=30), "o-0": an_order(merchant, 0, hour=1)}
+        for order in orders.values():
+            place_order(ctx, order)
+        aggregate_orders(ctx, [orders["o-3"]])
+        died = False
+        try:
+            with interrupted(ctx.store, calls, reached=reached):
+                aggregate_orders(ctx, [orders["o-0"]])
+        except Crash:
+            died = True
+        aggregate_orders(ctx, [orders["o-0"]])
+        assert_exact(ctx, merchant, orders)
+        if not died:
+            break
+    assert calls > 15
+
+
+def test_the_same_order_twice_changes_nothing_and_other_content_is_refused(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    order = an_order(merchant, 1)
+    assert place_order(ctx, order).outcome == "created"
+    assert place_order(ctx, order.to_json()).outcome == "unchanged"
+    moved = an_order(merchant, 1, hour=40)
+    with pytest.raises(Conflict, match="different content"):
+        place_order(ctx, moved)
+    assert place_order(ctx, {**order.to_json(), "status": "refunded"}).outcome == "updated"
+    assert get_order(ctx, merchant.merchant_id, "o-1").net == 0
+
+
+def test_a_batch_answers_for_each_order(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    stored = an_order(merchant, 1)
+    place_order(ctx, stored)
+    batch = [
+        stored.to_json(),
+        an_order(merchant, 2).to_json(),
+        {**an_order(merchant, 2).to_json(), "status": "paid"},
+        {**an_order(merchant, 3).to_json(), "currency": "USD"},
+        {**an_order(merchant, 4).to_json(), "merchantId": "nobody"},
+        {**stored.to_json(), "customerId": "someone-else"},
+        {"orderId": "o-9"},
+        {**an_order(merchant, 5).to_json(), "time": "2031-01-01T00:00:00Z"},
+    ]
+    receipts = place_orders(ctx, batch)
+    outcomes = [receipt.outcome for receipt in receipts]
+    assert outcomes == ["unchanged", "created", "updated", *["refused"] * 5]
+    reasons = " ".join(receipt.reason or "" for receipt in receipts)
+    for part in (
+        "sells in EUR",
+        "no merchant 'nobody'",
+        "different content",
+        "merchantId: Field required",
+        "future",
+    ):
+        assert part in reasons
+
+
+def test_a_batch_has_a_limit(ctx: Context) -> None:
+    with pytest.raises(InvalidInput, match="at most 1000"):
+        place_orders(ctx, [{}] * (MAX_BATCH + 1))
+
+
+def test_a_full_batch_is_stored_whole(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    orders = [an_order(merchant, number, hour=number % 70) for number in range(MAX_BATCH)]
+    assert {receipt.outcome for receipt in place_orders(ctx, orders)} == {"created"}
+    assert {receipt.outcome for receipt in place_orders(ctx, orders)} == {"unchanged"}
+
+
+def test_recent_orders_are_paged_newest_first_across_days(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    orders = [an_order(merchant, number, hour=number * 5) for number in range(20)]
+    place_orders(ctx, orders)
+    seen, token = [], None
+    while True:
+        page = recent_orders(ctx, merchant.merchant_id, limit=7, next_token=token)
+        seen += [order.order_id for order in page.orders]
+        token = page.next_token
+        if token is None:
+            break
+    assert seen == [order.order_id for order in sorted(orders, key=lambda each: each.time, reverse=True)]
+    with pytest.raises(InvalidInput, match="nextToken"):
+        recent_orders(ctx, merchant.merchant_id, next_token="yesterday")
+
+
+def test_a_lost_change_is_found_and_mended_by_a_rebuild(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    orders = {f"o-{number}": an_order(merchant, number, hour=number) for number in range(6)}
+    place_orders(ctx, list(orders.values()))
+    aggregate_orders(ctx, list(orders.values())[:4])
+    rebuilt = rebuild_aggregates(ctx, merchant.merchant_id, FIRST, LAST)
+    assert [rebuilt.days, rebuilt.orders, len(rebuilt.differences)] == [1, 6, 2]
+    assert_exact(ctx, merchant, orders)
+
+
+def test_unknown_merchants_and_orders_are_not_found(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    for merchant_id in ("nobody", "#merchants", "../x", f"{merchant.merchant_id}#2025-03-29", ""):
+        with pytest.raises(RallyError) as refusal:
+            recent_orders(ctx, merchant_id)
+        assert isinstance(refusal.value, NotFound | InvalidInput)
+    with pytest.raises(NotFound, match="no order"):
+        get_order(ctx, merchant.merchant_id, "o-77")

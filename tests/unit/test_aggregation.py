@@ -1,0 +1,138 @@
+"""Aggregates: hand-computed rows, the law of addition, totals over rows."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rallyuxr.aggregation.measures import measure_range, measure_row
+from rallyuxr.aggregation.rows import TOP_PRODUCTS, aggregate, day_row, hour_rows, replace_row
+from rallyuxr.aggregation.tallies import add_tallies, tally_orders
+from rallyuxr.models.aggregate import Aggregate, Tally
+from rallyuxr.models.order import Merchant, Order
+
+SHOP = Merchant(merchant_id="shop", name="Shop", time_zone="Europe/Berlin", currency="EUR")
+HOUR = datetime(2025, 1, 15, 14, tzinfo=UTC)
+
+
+def order(number: int, customer: str, price: str, **changes: object) -> Order:
+    content = {
+        "merchant_id": "shop",
+        "order_id": f"o-{number}",
+        "time": HOUR + timedelta(minutes=number % 60),
+        "customer_id": customer,
+        "currency": "EUR",
+        "items": [{"sku": f"sku-{number % 3}", "quantity": 2, "unit_price": price}],
+    }
+    return Order.model_validate({**content, **changes})
+
+
+def row(tally: Tally) -> Aggregate:
+    return aggregate(tally, HOUR, HOUR + timedelta(hours=1), "EUR")
+
+
+def test_an_hour_by_hand() -> None:
+    arm = {"experiment_id": "x", "arm": "treatment"}
+    found = row(
+        tally_orders(
+            [
+                order(1, "ann", "10.00", discount="1.00", shipping="3.00", tax="2.00", **arm),
+                order(2, "ann", "5.00", channel="app", **arm),
+                order(3, "bob", "2.50", status="refunded"),
+                order(4, "cid", "99.00", status="cancelled"),
+            ],
+            newcomers={"bob", "cid"},
+        )
+    )
+    assert (found.orders, found.items, found.customers, found.new_customers) == (3, 6, 2, 1)
+    amounts = (found.gross, found.discounts, found.refunds, found.net, found.shipping, found.tax)
+    assert amounts == tuple(map(Decimal, ("35", "1", "5", "29", "3", "2")))
+    assert found.statuses == {"placed": 2, "refunded": 1, "cancelled": 1}
+    assert {name: (part.orders, part.net) for name, part in found.channels.items()} == {
+        "web": (2, 19),
+        "app": (1, 10),
+    }
+    assert [(each.sku, each.quantity, each.gross) for each in found.products] == [
+        ("sku-1", 2, 20),
+        ("sku-2", 2, 10),
+        ("sku-0", 2, 5),
+    ]
+    moments = found.arms["x"]["treatment"]
+    assert (moments.orders, moments.customers, moments.net, moments.net_squares) == (2, 1, 29, 19**2 + 10**2)
+    assert (moments.customer_orders_squares, moments.customer_net_squares) == (4, 29**2)
+    assert moments.customer_orders_net == 58
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcd"),
+            st.integers(0, 10_000),
+            st.sampled_from(["placed", "paid", "refunded", "cancelled"]),
+            st.sampled_from([None, "treatment", "control"]),
+            st.integers(0, 2),
+        ),
+        max_size=20,
+    )
+)
+def test_tallies_of_parts_add_up_to_the_tally_of_the_whole(
+    drawn: list[tuple[str, int, str, str | None, int]],
+) -> None:
+    orders = [
+        order(number, who, str(Decimal(cents) / 100), status=status, arm=arm, experiment_id=arm and "x")
+        for number, (who, cents, status, arm, _) in enumerate(drawn)
+    ]
+    parts = [[each for each, spec in zip(orders, drawn, strict=True) if spec[4] == part] for part in range(3)]
+    assert add_tallies(map(tally_orders, parts)) == tally_orders(orders)
+    assert tally_orders(reversed(orders)) == tally_orders(orders)
+
+
+def test_stored_tallies_read_back_equal() -> None:
+    tally = tally_orders([order(1, "ann", "10.00", experiment_id="x", arm="control")], newcomers={"ann"})
+    assert Tally.model_validate_json(tally.model_dump_json()) == tally
+
+
+def test_a_day_counts_a_customer_of_two_hours_once() -> None:
+    hours = {HOUR + timedelta(hours=hour): tally_orders([order(hour, "ann", "1.00")]) for hour in range(3)}
+    day = day_row(SHOP, date(2025, 1, 15), hours)
+    assert (day.customers, day.orders, day.net) == (1, 3, 6)
+    assert day.start == datetime(2025, 1, 14, 23, tzinfo=UTC)
+    assert [each.customers for each in hour_rows(SHOP, hours)] == [1, 1, 1]
+
+
+def test_ranges_divide_sums_and_leave_out_what_does_not_add_up() -> None:
+    rows = [
+        row(tally_orders([order(1, "ann", "10.00"), order(2, "bob", "1.00")])),
+        row(tally_orders([order(3, "ann", "2.00")])),
+    ]
+    total = measure_range(rows, HOUR, HOUR + timedelta(hours=2))
+    assert total.average_order_value is not None
+    assert (total.average_order_value.numerator, total.average_order_value.denominator) == (26, 3)
+    assert total.orders == 3
+    assert total.customers is None
+    assert measure_row(rows[0], ["orders"]).to_json() == {
+        "start": "2025-01-15T14:00:00Z",
+        "end": "2025-01-15T15:00:00Z",
+        "orders": 2,
+    }
+
+
+def test_a_ratio_without_orders_has_no_value() -> None:
+    ratio = measure_row(row(Tally())).average_order_value
+    assert ratio is not None
+    assert ratio.value is None
+
+
+def test_rows_name_only_the_best_products() -> None:
+    many = Tally(products={f"sku-{number:03d}": (1, number) for number in range(80)})
+    best = row(many).products
+    assert len(best) == TOP_PRODUCTS
+    assert best[0].sku == "sku-079"
+
+
+def test_a_row_is_replaced_in_place_and_removed_when_empty() -> None:
+    first = row(tally_orders([order(1, "ann", "1.00")]))
+    later = first.model_copy(update={"start": HOUR + timedelta(days=1)})
+    assert replace_row((later,), first) == (first, later)
+    assert replace_row((first, later), row(Tally())) == (later,)
