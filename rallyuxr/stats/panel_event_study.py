@@ -181,25 +181,28 @@ def _scatter(
     table: Pivot, arms: list[_Arm], cluster: NDArray[np.intp] | None, n_clusters: int, free: NDArray[np.intp]
 ) -> Floats:
     """Σ ψψ' over clusters, ψ = ± G_a⁻¹ times the residuals of the free periods, (n_free, n_free)."""
-    by_arm = np.zeros((2, free.size, free.size))
-    summed = None if cluster is None else np.zeros((n_clusters, free.size))
-    for block, within, seen in _within_blocks(table):
-        for side, (arm, member) in enumerate(zip(arms, (table.treated[block], ~table.treated[block]), strict=True)):
+    scatter = np.zeros((free.size, free.size))
+    by_cluster = np.zeros((0 if cluster is None else n_clusters, free.size))
+    for side, arm in zip((1.0, -1.0), arms, strict=True):
+        own = np.zeros_like(scatter)
+        for block, within, seen in _within_blocks(table):
+            member = table.treated[block] == (side > 0)
             residual = _residuals(within[member], None if seen is None else seen[member], arm.effects)[:, free]
-            if cluster is None or summed is None:
-                by_arm[side] += residual.T @ residual
+            if cluster is None:
+                own += residual.T @ residual
             else:
-                np.add.at(summed, cluster[block][member], (-1) ** side * residual @ arm.inverse)
-    if summed is not None:
-        return summed.T @ summed
-    return np.sum([arm.inverse @ own @ arm.inverse for arm, own in zip(arms, by_arm, strict=True)], axis=0)
+                np.add.at(by_cluster, cluster[block][member], side * residual @ arm.inverse)
+        scatter += arm.inverse @ own @ arm.inverse
+    scatter += by_cluster.T @ by_cluster
+    return scatter
 
 
 def _residuals(within: Floats, seen: Floats | None, effects: Floats) -> Floats:
     if seen is None:
-        return within - (effects - effects.mean())
+        seen = np.ones((1, effects.size))
     unit_means = seen @ effects / seen.sum(axis=1)
-    return within - seen * (effects - unit_means[:, None])
+    residual: Floats = within - seen * (effects - unit_means[:, None])
+    return residual
 
 
 def _within_blocks(table: Pivot) -> Iterator[tuple[slice, Floats, Floats | None]]:

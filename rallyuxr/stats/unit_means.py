@@ -203,7 +203,7 @@ def pivot(panel: Panel) -> Pivot:
         units, periods = np.arange(panel.unit.count), np.arange(panel.period.count)
         return Pivot(grid.outcome, grid.treated[:, 0], units, periods, True)
     refuse_duplicates(panel)
-    arms = _unit_arms(panel)
+    arms = unit_arms(panel)
     table = np.full((panel.unit.count, panel.period.count), np.nan)
     for rows in row_blocks(panel.unit.codes):
         table[panel.unit.codes[rows], panel.period.codes[rows]] = panel.outcome[rows]
@@ -230,7 +230,7 @@ def _collapse_rows(panel: Panel) -> UnitMeans:
     """Sums by unit and window for rows in any order."""
     shift = float(panel.outcome[0])
     refuse_duplicates(panel)
-    arms = _unit_arms(panel)
+    arms = unit_arms(panel)
     cells = _sum_cells(panel, shift)
     count = cells.count.reshape(-1, 2)
     rows = count.sum(axis=1)
@@ -328,7 +328,7 @@ def _first_duplicate(panel: Panel) -> str:
     return f"unit {panel.unit.label(unit)} in period {panel.period.label(period)}"
 
 
-def _unit_arms(panel: Panel) -> Flags:
+def unit_arms(panel: Panel) -> Flags:
     """Each unit's arm, (n_units,); raises where it changes over time."""
     arms = np.zeros(panel.unit.count, dtype=np.bool_)
     blocks = row_blocks(panel.unit.codes)

@@ -117,7 +117,7 @@ def _weights(units: UnitMeans) -> Floats:
 def _arm_shares(units: UnitMeans) -> Floats:
     """Each cluster's share of its arm's weight, (n,)."""
     weight = _weights(units)
-    totals = np.where(units.treated, weight[units.treated].sum(), weight[~units.treated].sum())
+    totals: Floats = np.where(units.treated, weight[units.treated].sum(), weight[~units.treated].sum())
     return weight / totals
 
 
