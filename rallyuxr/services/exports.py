@@ -16,6 +16,7 @@ import numpy as np
 from rallyuxr.errors import NotFound
 from rallyuxr.models import ExperimentData, ExperimentDefinition, MetricSeries, UnitPanel, iso_z
 from rallyuxr.models.experiment import DataSource
+from rallyuxr.models.safe_csv import safe_cell
 from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.context import Context
 from rallyuxr.services.results import load_results, result_record
@@ -45,12 +46,16 @@ PORTFOLIO = (
     "currency",
     *FINDING_COLUMNS,
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def experiment_csv(ctx: Context, experiment_id: str) -> bytes:
     """The newest results in the tidy long form, one row per period (or unit) and arm; can be uploaded again."""
-    return _csv(TIDY, _tidy_rows(load_results(ctx, experiment_id).data))
+    return results_csv(load_results(ctx, experiment_id).data)
+
+
+def results_csv(data: ExperimentData) -> bytes:
+    """Results in the tidy long form, stored or not."""
+    return _csv(TIDY, _tidy_rows(data))
 
 
 def experiment_parquet(ctx: Context, experiment_id: str) -> bytes:
@@ -152,4 +157,4 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def _cell(value: object) -> object:
     if isinstance(value, datetime):
         return iso_z(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return safe_cell(value)
