@@ -1,15 +1,15 @@
 """The workbench's frame: page configuration, sign-in, identity and navigation. Pages hold the rest."""
 
-import os
 from pathlib import Path
 
 import streamlit as st
 
-import rallyuxr.local
 from rallyuxr.dashboard import session, widgets
+from rallyuxr.local import ensure_deployment
 from rallyuxr.settings import LOCAL_STAGE, Settings
 
 HERE = Path(__file__).parent
+IMAGES = HERE / "docs" / "images"
 PAGES = {
     "Experiments": (
         ("overview.py", "Overview", ":material/monitoring:"),
@@ -28,8 +28,7 @@ PAGES = {
 @st.cache_resource(show_spinner="Starting the embedded cloud")
 def embedded_cloud() -> None:
     """Start the embedded cloud, or use the one that runs, where the environment names no deployment."""
-    if not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("RALLYUXR_STAGE")):
-        rallyuxr.local.ensure_running()
+    ensure_deployment()
 
 
 def navigation() -> st.Page:
@@ -59,8 +58,8 @@ def identity(caller: session.Caller) -> None:
             st.button("Sign out", on_click=st.logout, icon=":material/logout:")
 
 
-st.set_page_config(page_title="RallyUXR", page_icon=":material/query_stats:", layout="wide")
-st.logo(HERE / "docs" / "images" / "logo.svg", size="large")
+st.set_page_config(page_title="RallyUXR", page_icon=IMAGES / "icon.svg", layout="wide")
+st.logo(IMAGES / "logo.svg", size="large")
 if session.sign_in_configured() and not st.user.is_logged_in:
     st.title("RallyUXR")
     st.write("What was a product change worth, and how sure are we?")

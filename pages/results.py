@@ -4,7 +4,6 @@ import streamlit as st
 
 from rallyuxr.dashboard import (
     comparison,
-    evidence,
     files,
     headline,
     lifecycle,
@@ -36,12 +35,10 @@ if analysis.status == "failed":
     widgets.empty("This analysis failed", plain(analysis.failure_reason or "No reason was stored."))
     st.stop()
 
-for sentence in evidence.truth_sentences(analysis):
-    st.markdown(f":material/science: {plain(sentence)}")
-
+headline.truth(analysis)
 data = loaders.published(experiment.id, analysis.data_version).data
 panels = {
-    "Metrics": lambda: metric_detail.panel(analysis, data, running=experiment.status == "running"),
+    "Metrics": lambda: metric_detail.panel(analysis, data),
     "Money": lambda: metric_detail.money(analysis),
     "Assumptions": lambda: metric_detail.assumption_list(analysis),
     "How it was made": lambda: metric_detail.derivations(analysis),

@@ -12,9 +12,14 @@ EXPOSURES = {
     "day": "days of the experiment",
     "experiment": "experiment as a whole",
 }
-METHODS = {
+ESTIMATORS = {
     "difference_in_differences": "how much more the treated arm changed than the control arm",
     "difference_in_means": "how far the arms lie apart; without a baseline this is no difference-in-differences",
+}
+
+METHODS = {
+    "prewhitened_ewc": "long-run variance of the difference between the arms (prewhitened EWC)",
+    "welch_units": "spread of the units' own changes (Welch)",
 }
 
 
@@ -72,22 +77,20 @@ def _effect_steps(did: DidResult, metric: Reading) -> Iterator[Step]:
         ("Control", cells.control_pre, cells.control_post),
     ):
         yield Step(f"{arm}, before → after", f"{metric.level(before)} → {metric.level(after)}", "means")
-    yield Step("Effect", metric.change(estimate.estimate), METHODS[estimate.estimator])
+    yield Step("Effect", metric.change(estimate.estimate), ESTIMATORS[estimate.estimator])
     yield Step(
         f"{did.confidence_level:.0f}% interval",
         metric.interval(estimate.ci_lower, estimate.ci_upper),
         f"standard error {f.number(metric.scaled(estimate.std_error))}, "
-        f"{f.number(estimate.dof)} degrees of freedom, method {estimate.method}",
+        f"{f.number(estimate.dof)} degrees of freedom, from the {METHODS.get(estimate.method, estimate.method)}",
     )
 
 
 def _money_steps(price: PriceSnapshot, impact: MetricImpact) -> Iterator[Step]:
-    per = {"participant": "participant", "day": "day", "experiment": "experiment"}[price.exposure]
-    unit = "percentage point" if price.unit == "%" else price.unit
     yield Step(
         "× price",
         f.price(price.dollars_per_unit, price.currency),
-        f"per {unit} and {per}, version {price.version}: {price.description}",
+        f"per {f.one(price.unit)} and {price.exposure}, version {price.version}: {price.description}",
     )
     yield Step("× exposure", f.number(impact.exposure_quantity), EXPOSURES[price.exposure])
     if price.direction == "lower_is_better":

@@ -10,7 +10,8 @@ from rallyuxr.dashboard import figures
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.curves import accrual, by_day
 from rallyuxr.dashboard.reading import reading, readings
-from rallyuxr.models import ExperimentAnalysis, ExperimentData, Interval
+from rallyuxr.models import ExperimentAnalysis, ExperimentData, Interval, MetricSeries
+from rallyuxr.services.results import period_means
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,13 @@ def metric_exhibits(
     """Everything there is to see about one metric; a figure whose data is absent is left out."""
     did = analysis.did_results[metric_id]
     impact = analysis.economic_impact.metric_breakdown.get(metric_id)
-    metric, period, currency = (
-        reading(analysis, metric_id),
-        analysis.experiment_period,
-        analysis.economic_impact.currency,
-    )
+    metric, period = reading(analysis, metric_id), analysis.experiment_period
+    currency = analysis.economic_impact.currency
     effect = metric.change(did.estimate.estimate)
     series = data.series.get(metric_id) if data else None
-    if series is not None:
-        shown = by_day(series) if daily else series
+    shown = _arms(data, metric_id) if data else None
+    if shown is not None:
+        shown = by_day(shown) if daily else shown
         yield Exhibit(
             "Both arms over time",
             f"{metric_id}-arms",
@@ -49,7 +48,7 @@ def metric_exhibits(
             "Daily effect",
             f"{metric_id}-daily-effect",
             figures.event_study(did.event_study, period, unit=metric.unit, scale=metric.scale),
-            f"Effect on {metric.name} by day against {did.event_study.reference or 'the baseline'}; average {effect}.",
+            f"Effect on {metric.name} by day; on average {effect}.",
         )
     if impact is None or impact.dollar_impact is None:
         return
@@ -59,7 +58,7 @@ def metric_exhibits(
             "Dollars as they came in",
             f"{metric_id}-cumulative",
             figures.cumulative_dollars(accrued, currency),
-            f"Cumulative dollars of {metric.name}: {amount}, interval {f.money_interval(impact.interval, currency)}.",
+            f"Cumulative dollars of {metric.name}, {amount} in the end.",
         )
     if impact.std_error and impact.interval:
         yield Exhibit(
@@ -136,6 +135,13 @@ def planted_total(analysis: ExperimentAnalysis) -> float | None:
     counted = [key for key, part in analysis.economic_impact.metric_breakdown.items() if part.counts]
     planted = [planted_dollars(analysis, key) for key in counted]
     return sum(planted) if planted and None not in planted else None  # type: ignore[arg-type]
+
+
+def _arms(data: ExperimentData, metric_id: str) -> MetricSeries | None:
+    """Both arms over time, of units too: then the means over units."""
+    if metric_id in data.panels:
+        return period_means(data.panels[metric_id])
+    return data.series.get(metric_id)
 
 
 def _inside(value: float, interval: Interval | None) -> str | None:

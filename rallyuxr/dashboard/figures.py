@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from rallyuxr.dashboard.curves import Accrual, extremes, local_times, student_density, window_mask, with_gaps
-from rallyuxr.dashboard.formatting import money, short_money
+from rallyuxr.dashboard.formatting import currency_mark, money, short_money
 from rallyuxr.models import AnalysisPeriod, DidResult, EconomicImpact, EventStudy, Interval, MetricSeries
 from rallyuxr.models.results import Floats, Hours, utc64
 
@@ -67,7 +67,9 @@ def event_study(study: EventStudy, period: AnalysisPeriod, *, unit: str, scale: 
 
 def cumulative_dollars(accrued: Accrual, currency: str) -> go.Figure:
     """Dollars by the end of each day; the last day is the observed impact with its interval."""
-    figure = _frame(f"Observed so far ({currency})", "End of day (UTC)")
+    figure = _frame(f"Observed so far ({currency})", "End of day (UTC)").update_yaxes(
+        tickprefix=currency_mark(currency)
+    )
     _band(figure, accrued.days, accrued.lower, accrued.upper, name="Interval of each day")
     figure.add_scatter(
         x=accrued.days, y=accrued.amount, name="Observed impact", line={"color": TREATMENT, "width": 2.5}
@@ -99,17 +101,19 @@ def total_distribution(
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
     if truth is not None:
         figure.add_vline(x=truth, line={"color": TRUTH, "dash": "dash"}, annotation_text="Planted truth")
+    figure.update_xaxes(tickprefix=currency_mark(currency))
     return figure.update_yaxes(showticklabels=False, showgrid=False)
 
 
 def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
     """The counted metrics' dollars, stacked up to the total."""
-    figure = _frame(f"Observed impact ({impact.currency})", "")
+    figure = _frame("", f"Observed impact ({impact.currency})")
     counted = {key: part for key, part in impact.metric_breakdown.items() if part.counts and part.dollar_impact}
     amounts = [part.dollar_impact or 0.0 for part in counted.values()]
     figure.add_waterfall(
-        x=[*(names.get(key, key) for key in counted), "Total"],
-        y=[*amounts, sum(amounts)],
+        orientation="h",
+        y=[*(names.get(key, key) for key in counted), "Total"],
+        x=[*amounts, sum(amounts)],
         measure=[*("relative" for _ in counted), "total"],
         text=[money(amount, impact.currency, signed=True) for amount in (*amounts, sum(amounts))],
         textposition="outside",
@@ -117,9 +121,9 @@ def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
         decreasing={"marker": {"color": LOSS}},
         totals={"marker": {"color": TREATMENT}},
         connector={"line": {"color": NEUTRAL, "width": 1}},
-        cliponaxis=False,
     )
-    return figure.update_layout(showlegend=False)
+    figure.update_xaxes(tickprefix=currency_mark(impact.currency))
+    return figure.update_layout(showlegend=False, hovermode="closest").update_yaxes(autorange="reversed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ def _line(
     """A line with gaps where hours are missing, thinned so that extremes stay."""
     times, values = with_gaps(times, values)
     keep = extremes(values)
-    figure.add_scattergl(
+    figure.add_scatter(
         x=local_times(times[keep], zone), y=values[keep], name=name, mode="lines",
         line={"color": color, "dash": dash, "width": 1.6},
     )  # fmt: skip

@@ -9,7 +9,7 @@ from rallyuxr.models import Interval
 
 MINUS: Final = "\u2212"
 ABSENT: Final = "—"
-SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+SYMBOLS: Final[dict[str, str]] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 _THREE_DECIMALS: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 _NO_DECIMALS: Final = (
     *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
@@ -29,7 +29,7 @@ def money(amount: float | Decimal | None, currency: str = "USD", *, signed: bool
         return ABSENT
     size = abs(float(amount))
     decimals = MINOR_DIGITS.get(currency, 2) if size < 1000 else 0
-    return _sign(amount, signed) + _mark(currency) + f"{size:,.{decimals}f}"
+    return _sign(amount, signed) + currency_mark(currency) + f"{size:,.{decimals}f}"
 
 
 def short_money(amount: float | None, currency: str = "USD", *, signed: bool = False) -> str:
@@ -43,7 +43,7 @@ def short_money(amount: float | None, currency: str = "USD", *, signed: bool = F
     for size, suffix in _SUFFIXES:
         if abs(amount) >= size:
             unit = size if suffix != "k" else 1e3
-            return _sign(amount, signed) + _mark(currency) + f"{_digits(abs(amount) / unit)}{suffix}"
+            return _sign(amount, signed) + currency_mark(currency) + f"{_digits(abs(amount) / unit)}{suffix}"
     return money(amount, currency, signed=signed)
 
 
@@ -56,7 +56,7 @@ def price(amount: Decimal, currency: str = "USD") -> str:
     exponent = amount.normalize().as_tuple().exponent
     digits = max(MINOR_DIGITS.get(currency, 2), -exponent if isinstance(exponent, int) else 0)
     exact = abs(amount).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
-    return _sign(amount, False) + _mark(currency) + f"{exact:,f}"
+    return _sign(amount, False) + currency_mark(currency) + f"{exact:,f}"
 
 
 def money_interval(interval: Interval | None, currency: str = "USD") -> str:
@@ -82,14 +82,14 @@ def change(value: float | None, unit: str) -> str:
 
 
 def level(value: float | None, unit: str) -> str:
-    """A mean, already in its metric's unit.
+    """A mean, already in its metric's unit, in a digit more than a change so that the difference can be checked.
 
-    >>> level(12.345, "%"), level(45.1, "$"), level(1830.0, "seconds")
-    ('12.3%', '$45.10', '1,830 seconds')
+    >>> level(12.3456, "%"), level(45.1, "$"), level(1830.25, "seconds")
+    ('12.35%', '$45.10', '1,830 seconds')
     """
     if value is None:
         return ABSENT
-    return f"{_digits(value)}%" if unit == "%" else _in_unit(value, unit, signed=False)
+    return f"{_digits(value, 4)}%" if unit == "%" else _in_unit(value, unit, digits=4)
 
 
 def change_interval(lower: float | None, upper: float | None, unit: str) -> str:
@@ -103,6 +103,19 @@ def change_interval(lower: float | None, upper: float | None, unit: str) -> str:
     if unit in SYMBOLS.values():
         return f"{change(lower, unit)} to {change(upper, unit)}"
     return f"{_sign(lower, True)}{_digits(abs(lower))} to {change(upper, unit)}"
+
+
+def one(unit: str) -> str:
+    """What a price is for: one of a unit.
+
+    >>> one("%"), one("seconds"), one("$"), one("press")
+    ('percentage point', 'second', '$1', 'press')
+    """
+    if unit == "%":
+        return "percentage point"
+    if unit in SYMBOLS.values():
+        return f"{unit}1"
+    return unit[:-1] if unit.endswith("s") and not unit.endswith("ss") else unit
 
 
 def relative(fraction: float | None) -> str:
@@ -189,21 +202,22 @@ def _sign(value: float | Decimal, signed: bool) -> str:
     return MINUS if value < 0 else "+" if signed and value > 0 else ""
 
 
-def _mark(currency: str) -> str:
+def currency_mark(currency: str) -> str:
+    """What stands before an amount: a symbol, or the code and a space that does not break."""
     return SYMBOLS.get(currency, f"{currency}\u00a0")
 
 
-def _digits(value: float) -> str:
-    """Three significant digits, all whole ones, no trailing zeros after the point."""
+def _digits(value: float, significant: int = 3) -> str:
+    """So many significant digits, all whole ones, no trailing zeros after the point."""
     if value == 0:
         return "0"
-    decimals = min(max(0, 2 - floor(log10(abs(value)))), 12)
+    decimals = min(max(0, significant - 1 - floor(log10(abs(value)))), 12)
     text = f"{value:,.{decimals}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
 
 
-def _in_unit(value: float, unit: str, *, signed: bool) -> str:
+def _in_unit(value: float, unit: str, *, signed: bool = False, digits: int = 3) -> str:
     mark = _sign(value, signed)
     if unit in SYMBOLS.values():
         return f"{mark}{unit}" + (f"{abs(value):.2f}" if 0.1 <= abs(value) < 1000 else _digits(abs(value)))
-    return f"{mark}{_digits(abs(value))} {unit}"
+    return f"{mark}{_digits(abs(value), digits)} {unit}"

@@ -4,8 +4,8 @@ from typing import Literal
 
 import streamlit as st
 
+from rallyuxr.dashboard import evidence, session, widgets
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard import session, widgets
 from rallyuxr.models import EconomicImpact, ExperimentAnalysis, ExperimentDefinition, Status
 
 STATUS_COLOURS: dict[Status, Literal["gray", "blue", "green"]] = {
@@ -44,32 +44,52 @@ def verdict(analysis: ExperimentAnalysis) -> None:
         st.subheader(f.plain(analysis.verdict.sentence), icon=OUTCOME_ICONS[analysis.verdict.outcome], anchor=False)
 
 
-def dollars(impact: EconomicImpact, confidence_level: float) -> None:
+def dollars(impact: EconomicImpact, confidence_level: float, *, columns: int = 4) -> None:
     """Observed first, projected second, each with its interval; what cannot be known says why."""
     currency, level = impact.currency, f"{confidence_level:.0f}% interval"
-    observed, projected, paid_back, chance = st.columns(4)
-    with observed:
-        st.metric("Observed impact", f.money(impact.total_impact, currency, signed=True))
-        st.caption(_interval_words(level, f.money_interval(impact.total_interval, currency), impact.reason))
-    with projected:
-        st.metric(
-            f"Projected over {impact.horizon_days or 365} days",
+    chance = impact.probability_positive
+    cards = (
+        (
+            "Observed impact",
+            f.money(impact.total_impact, currency, signed=True),
+            _interval_words(level, f.money_interval(impact.total_interval, currency), impact.reason),
+        ),
+        (
+            f"Projected over {impact.horizon_days} days" if impact.horizon_days else "Projected",
             f.money(impact.annualized_impact, currency, signed=True),
-        )
-        st.caption(
             _interval_words(level, f.money_interval(impact.annualized_interval, currency), impact.reason)
-            if impact.annualized_impact is not None
-            else "A one-off effect is not carried into the future."
-        )
-    with paid_back:
-        st.metric(
-            "Return on cost", f.ABSENT if impact.roi_percentage is None else f.relative(impact.roi_percentage / 100)
-        )
-        st.caption(_return_words(impact, level))
-    with chance:
-        sure = impact.probability_positive
-        st.metric("Chance that it gained", f.ABSENT if sure is None else f.share(sure))
-        st.caption("under the same uncertainty as the interval")
+            if impact.horizon_days
+            else "A one-off effect is not carried into the future.",
+        ),
+        (
+            "Return on cost",
+            f.ABSENT if impact.roi_percentage is None else f.relative(impact.roi_percentage / 100),
+            _return_words(impact, level),
+        ),
+        (
+            "Chance that it gained",
+            f.ABSENT if chance is None else f.share(chance),
+            "under the same uncertainty as the interval",
+        ),
+    )
+    for first in range(0, len(cards), columns):
+        for column, (label, value, words) in zip(st.columns(columns), cards[first : first + columns], strict=True):
+            with column.container(border=True, gap="xxsmall", height="stretch"):
+                st.metric(label, value)
+                st.caption(words)
+
+
+def truth(analysis: ExperimentAnalysis) -> None:
+    """Planted truth against interval, where the simulator planted one."""
+    sentences = list(evidence.truth_sentences(analysis))
+    if not sentences:
+        return
+    caught = sum(sentence.endswith("inside the interval.") for sentence in sentences)
+    with st.expander(
+        f"{caught} of {len(sentences)} planted truths are inside their intervals", icon=":material/science:"
+    ):
+        for sentence in sentences:
+            st.markdown(f"- {f.plain(sentence)}")
 
 
 def _interval_words(level: str, bounds: str, reason: str | None) -> str:

@@ -53,7 +53,9 @@ def watch_pipeline(experiment: ExperimentDefinition) -> None:
         for step in progress.pipeline_progress(session.connection(), experiment.id).steps:
             name = STEPS.get(step.name, f.words(step.name))
             if step.failed:
-                st.markdown(f":material/error: **{name}** failed: {f.plain(step.failed)}")
+                st.markdown(
+                    f":material/error: **{name}** failed: {f.plain(step.failed)} {f.plain(step.hint or '')}"
+                )
             elif step.at:
                 st.markdown(f":material/check_circle: **{name}** at {f.moment(step.at, zone)}")
             else:
@@ -62,9 +64,9 @@ def watch_pipeline(experiment: ExperimentDefinition) -> None:
 
 @st.fragment(run_every="15s")
 def watch_news(experiment: ExperimentDefinition) -> None:
-    """Show a newer analysis as soon as there is one."""
+    """Show a newer analysis, or a new status, as soon as there is one."""
     with widgets.explained():
-        if loaders.experiment(experiment.id).version != experiment.version:
+        if loaders.experiment(experiment.id) != experiment:
             st.rerun()
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from rallyuxr.dashboard.session import connection
 from rallyuxr.models import ExperimentAnalysis, ExperimentDefinition, PublishedData
 from rallyuxr.services import analyses, experiments, results
-from rallyuxr.services.analyses import AnalysisSummary
+from rallyuxr.store import AnalysisSummary
 
 IMMUTABLE_ENTRIES = 64
 
@@ -30,12 +30,12 @@ def current_analysis(experiment: ExperimentDefinition) -> ExperimentAnalysis | N
 
 
 def analyses_of(experiment: ExperimentDefinition) -> tuple[AnalysisSummary, ...]:
-    """Every analysis of one experiment, newest first; read anew when the definition moved."""
-    return _analyses_of(experiment.id, experiment.version)
+    """Every analysis of one experiment, newest first; read anew when there is a newer one."""
+    return _analyses_of(experiment.id, experiment.finding.analysis_id) if experiment.finding else ()
 
 
 @st.cache_data(max_entries=IMMUTABLE_ENTRIES, show_spinner=False)
-def _analyses_of(experiment_id: str, definition_version: int) -> tuple[AnalysisSummary, ...]:  # noqa: ARG001
+def _analyses_of(experiment_id: str, newest: str) -> tuple[AnalysisSummary, ...]:  # noqa: ARG001
     return analyses.list_analyses(connection(), experiment_id)
 
 

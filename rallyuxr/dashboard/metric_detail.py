@@ -8,9 +8,9 @@ from rallyuxr.dashboard.reading import readings
 from rallyuxr.models import ExperimentAnalysis, ExperimentData
 
 
-def panel(analysis: ExperimentAnalysis, data: ExperimentData | None, *, running: bool) -> None:
+def panel(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
     """All metrics in a table, then the figures of one."""
-    metric_table.draw(analysis, running=running)
+    metric_table.draw(analysis)
     charts(analysis, data)
 
 
@@ -32,7 +32,7 @@ def charts(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         metric_id = choose(analysis)
         daily = st.segmented_control(
-            "Detail", ["Hours", "Days"], default="Hours", required=True, key="detail of the series"
+            "Detail", ["Days", "Hours"], default="Days", required=True, key="detail of the series"
         )
         st.segmented_control("Camera saves", ["PNG", "SVG"], default="PNG", required=True, key="image format")
     exhibits = list(
@@ -55,7 +55,7 @@ def draw(exhibits: list[evidence.Exhibit]) -> None:
 
 def assumption_list(analysis: ExperimentAnalysis) -> None:
     """Each metric's diagnostics in words; the doubtful ones come first and are marked."""
-    for metric_id, metric in readings(analysis).items():
+    for position, (metric_id, metric) in enumerate(readings(analysis).items()):
         did = analysis.did_results[metric_id]
         found = assumptions.findings(did, metric)
         doubts = sum(finding.doubt for finding in found)
@@ -64,7 +64,7 @@ def assumption_list(analysis: ExperimentAnalysis) -> None:
             if doubts
             else f"{metric.name}: no check raises a doubt"
         )
-        with st.expander(f.plain(label), expanded=bool(doubts)):
+        with st.expander(f.plain(label), expanded=bool(doubts) or position == 0):
             widgets.cautions(did.estimate.warnings)
             for finding in found:
                 icon = ":material/warning:" if finding.doubt else ":material/radio_button_unchecked:"

@@ -9,24 +9,27 @@ from rallyuxr.models import DidResult, ExperimentAnalysis, MetricImpact
 ADJUSTMENTS = {"holm": "Holm", "benjamini_hochberg": "Benjamini-Hochberg"}
 
 
-def rows(analysis: ExperimentAnalysis, *, running: bool) -> list[dict[str, str]]:
+def rows(analysis: ExperimentAnalysis) -> list[dict[str, str]]:
     """One row a metric, as text a person can read aloud.
 
     While an experiment runs the interval is the always-valid one, because the page is looked at before the end.
     """
     impacts = analysis.economic_impact.metric_breakdown
     return [
-        _row(analysis, metric_id, did, impacts.get(metric_id), running)
-        for metric_id, did in analysis.did_results.items()
+        _row(analysis, metric_id, did, impacts.get(metric_id)) for metric_id, did in analysis.did_results.items()
     ]
 
 
-def draw(analysis: ExperimentAnalysis, *, running: bool) -> None:
+def draw(analysis: ExperimentAnalysis) -> None:
     """The table, and what its columns mean."""
-    table = [{name: f.plain(cell) for name, cell in row.items()} for row in rows(analysis, running=running)]
+    table = [{name: f.plain(cell) for name, cell in row.items()} for row in rows(analysis)]
     st.table(table, border="horizontal", hide_index=True, alt="Every metric's effect, p-value, dollars and verdict")
     adjusted = sorted({did.adjustment or "none" for did in analysis.did_results.values()} & ADJUSTMENTS.keys())
-    notes = ["The experiment is running: intervals and p-values may be looked at every hour."] if running else []
+    notes = (
+        ["The experiment is running: intervals and p-values may be looked at every hour."]
+        if analysis.running
+        else []
+    )
     notes += [
         f"p-values of primary metrics are adjusted for their number by {ADJUSTMENTS[name]}." for name in adjusted
     ]
@@ -34,10 +37,10 @@ def draw(analysis: ExperimentAnalysis, *, running: bool) -> None:
 
 
 def _row(
-    analysis: ExperimentAnalysis, metric_id: str, did: DidResult, impact: MetricImpact | None, running: bool
+    analysis: ExperimentAnalysis, metric_id: str, did: DidResult, impact: MetricImpact | None
 ) -> dict[str, str]:
     metric = reading(analysis, metric_id)
-    lower, upper, p = _uncertainty(did, running)
+    lower, upper, p = _uncertainty(did, analysis.running)
     currency = analysis.economic_impact.currency
     return {
         "Metric": metric.name,

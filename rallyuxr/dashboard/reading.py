@@ -39,11 +39,9 @@ class Reading:
 def reading(analysis: ExperimentAnalysis, metric_id: str) -> Reading:
     """How a metric read when the analysis was made; an unpriced one reads as stored."""
     price = analysis.metric_values_snapshot.get(metric_id)
-    return (
-        Reading(price.name, price.unit, price.unit_scale)
-        if price
-        else Reading(f.words(metric_id), "stored units", 1)
-    )
+    if price is None:
+        return Reading(f.words(metric_id), "stored units", 1.0)
+    return Reading(price.name, price.unit, price.unit_scale)
 
 
 def readings(analysis: ExperimentAnalysis) -> dict[str, Reading]:

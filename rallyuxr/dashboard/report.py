@@ -45,7 +45,7 @@ def html_report(
         _verdict(analysis),
         _figures(evidence.total_exhibits(analysis)),
         "<h2>Every metric</h2>",
-        _table(metric_table.rows(analysis, running=experiment.status == "running")),
+        _table(metric_table.rows(analysis)),
         *(_metric(analysis, data, metric_id, zone) for metric_id in analysis.did_results),
         "<h2>How the total was made</h2>",
         _steps(derivation.total_steps(analysis)),

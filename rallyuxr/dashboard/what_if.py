@@ -22,12 +22,12 @@ def panel(experiment: ExperimentDefinition, analysis: ExperimentAnalysis) -> Non
     with outcome, widgets.explained():
         impact = reprice(analysis, prices, projection=projection, cost=cost)
         _difference(analysis.economic_impact, impact)
-        headline.dollars(impact, experiment.confidence_level)
+        headline.dollars(impact, experiment.confidence_level, columns=2)
 
 
 def _priced(metric_id: str, stored: PriceSnapshot) -> PriceSnapshot:
     entered = st.number_input(
-        f.plain(f"{stored.name}: {stored.currency} per {stored.unit}, per {stored.exposure}"),
+        f.plain(f"{stored.name}: {stored.currency} per {f.one(stored.unit)} and {stored.exposure}"),
         min_value=0.0,
         value=float(stored.dollars_per_unit),
         step=max(float(stored.dollars_per_unit) / 20, 0.01),

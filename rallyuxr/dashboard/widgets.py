@@ -82,7 +82,6 @@ def download(label: str, make: Callable[[], bytes | str], *, file_name: str, mim
         on_click="ignore",
         icon=":material/download:",
         key=f"download {file_name}",
-        width="stretch",
     )
 
 

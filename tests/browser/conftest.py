@@ -1,0 +1,114 @@
+"""The real app in a real browser: one embedded cloud and one app server for all tests, seeded through the services.
+
+| fixture   | gives                                                                                         |
+|-----------|-----------------------------------------------------------------------------------------------|
+| `app`     | the running app's address                                                                     |
+| `ctx`     | the services' context of the same deployment, with priced metrics, to seed and to check with  |
+| `example` | a finished, analysed experiment of three metrics, made by the simulator                       |
+| `visit`   | opens a path at a width, light or dark; at the end its console must be free of errors         |
+| `picture` | writes a picture to `test-output/`, named after the test                                      |
+| `barriers`| what an automated accessibility check finds on a page                                         |
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from rallyuxr.local import Deployment, deploy, ensure_running, release
+from rallyuxr.models import ExperimentDefinition
+from rallyuxr.services.context import Context, connect
+from tests.browser.seeds import analysed_example, price_metrics
+from tests.browser.workbench import OUTPUT, PROJECT, WIDTHS, launch, serve, settled
+
+Visit = Callable[..., Page]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    endpoint = ensure_running(tmp_path_factory.mktemp("cloud"), port=0, layers_dir=PROJECT / "build" / "layers")
+    found = deploy(endpoint)
+    os.environ.update(found.environment())
+    yield found
+    release(endpoint.data_dir)
+
+
+@pytest.fixture(scope="session")
+def app(deployment: Deployment) -> Iterator[str]:
+    with serve(deployment.environment()) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def ctx(deployment: Deployment) -> Context:
+    found = connect(actor="tests")
+    price_metrics(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def example(ctx: Context) -> ExperimentDefinition:
+    return analysed_example(ctx)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, launch(playwright) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def visit(app: str, browser: Browser) -> Iterator[Visit]:
+    """Open a path of the app; the page is settled when it comes back."""
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    def open_page(
+        path: str = "/", *, width: int = WIDTHS["desktop"], scheme: Literal["light", "dark"] = "light"
+    ) -> Page:
+        size = {"width": width, "height": 900}
+        page = browser.new_context(viewport=size, color_scheme=scheme, timezone_id="Europe/Berlin").new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(app + path)
+        settled(page)
+        return page
+
+    yield open_page
+    for context in browser.contexts:
+        context.close()
+    assert not errors
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[Page], None]:
+    """Write the whole page, as tall as it is."""
+    OUTPUT.mkdir(exist_ok=True)
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+
+    def take(page: Page, suffix: str = "") -> None:
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": max(height, 600)})
+        settled(page)
+        page.screenshot(path=OUTPUT / f"{name}{suffix}.png")
+
+    return take
+
+
+@pytest.fixture
+def barriers() -> Callable[[Page], list[str]]:
+    """Violations of WCAG 2.1 A and AA that axe finds, one line each."""
+
+    def check(page: Page) -> list[str]:
+        found = Axe().run(page, options=RULES).response["violations"]
+        return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+    return check
