@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rallyuxr.settings import Settings
-from rallyuxr.store import Change, Store, connect_store
+from rallyuxr.store import Change, Store
 
 
 def utc_now() -> datetime:
@@ -28,4 +28,4 @@ class Context:
 
 def connect(settings: Settings | None = None, *, actor: str | None = None) -> Context:
     """The deployment that `settings` or the environment names; raises `NotConfigured` if none is."""
-    return Context(connect_store(settings or Settings.from_environment()), actor=actor)
+    return Context(Store(settings or Settings.from_environment()), actor=actor)

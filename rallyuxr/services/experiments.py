@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from rallyuxr.errors import Conflict, InvalidInput, NotFound, Unavailable, VersionConflict
+from rallyuxr.errors import Conflict, InvalidInput, NotFound, RallyError, VersionConflict
 from rallyuxr.models import (
     CreateExperiment,
     ExperimentCreated,
@@ -92,7 +92,7 @@ def start_generation(ctx: Context, experiment: ExperimentDefinition, request_id:
     )
     try:
         ctx.store.functions.start(RESULTS_GENERATOR, message.to_json())
-    except Unavailable as fault:
+    except RallyError as fault:
         report_failure(ctx, experiment.id, "data", fault.message)
 
 

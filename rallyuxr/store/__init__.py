@@ -1,7 +1,5 @@
 """Storage: DynamoDB, S3, the queue of failures and the functions, as access patterns. The only boto3."""
 
-from functools import lru_cache
-
 from rallyuxr.settings import Settings
 from rallyuxr.store.aggregates import AggregateRepository, StoredObject
 from rallyuxr.store.analyses import AnalysisRepository, AnalysisSummary, analysis_writes
@@ -43,12 +41,6 @@ class Store:
         self.exports = ExportFiles(self.cloud)
 
 
-@lru_cache(maxsize=8)
-def connect_store(settings: Settings) -> Store:
-    """The store of a deployment, one per process."""
-    return Store(settings)
-
-
 __all__ = [
     "ANALYSIS_PROCESSOR",
     "RESULTS_GENERATOR",
@@ -76,7 +68,6 @@ __all__ = [
     "UsageRepository",
     "Waiting",
     "analysis_writes",
-    "connect_store",
     "manifest_version",
     "pause",
 ]

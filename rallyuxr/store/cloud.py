@@ -25,18 +25,15 @@ class Cloud:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._lock = Lock()
+        self._session: Any = boto3.Session(region_name=settings.region)
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
         """The boto3 client of `service`."""
         with self._lock:
             if service not in self._clients:
-                make: Any = boto3.client
-                self._clients[service] = make(
-                    service,
-                    region_name=self.settings.region,
-                    endpoint_url=self.settings.endpoint_url,
-                    config=CLIENT_CONFIG,
+                self._clients[service] = self._session.client(
+                    service, endpoint_url=self.settings.endpoint_url, config=CLIENT_CONFIG
                 )
             return self._clients[service]
 
