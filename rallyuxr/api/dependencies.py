@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from rallyuxr.api.failures import request_id
 from rallyuxr.api.security import AnyCaller
@@ -25,5 +25,3 @@ def caller_context(caller: AnyCaller) -> Context:
 
 
 Deployment = Annotated[Context, Depends(caller_context)]
-
-__all__ = ["Deployment", "Request", "RequestId", "caller_context", "deployment"]

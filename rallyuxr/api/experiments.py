@@ -1,20 +1,23 @@
 """Routes of experiments: create, list, read, results, status, analyses."""
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from rallyuxr.api import answers
 from rallyuxr.api.answers import Answer
 from rallyuxr.api.delivery import deliver
-from rallyuxr.api.dependencies import Deployment, Request, RequestId
-from rallyuxr.api.failures import documented
+from rallyuxr.api.dependencies import Deployment, RequestId
+from rallyuxr.api.failures import UnsupportedMediaType, documented
 from rallyuxr.api.security import Analyst, Viewer
 from rallyuxr.errors import NotFound
-from rallyuxr.models import CreateExperiment, ExperimentResult, Status
-from rallyuxr.models.results import from_record
+from rallyuxr.ingest import read_results
+from rallyuxr.models import CreateExperiment, Status
 from rallyuxr.services import analyses, experiments, results
+from rallyuxr.services.context import Context
 from rallyuxr.services.results import PublishedVersion
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
@@ -22,6 +25,13 @@ ExperimentId = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["0197a3c2-5d1e-7c40-9a51-3f1c2b7d9e10"])
 ]
 SIMULATION_TAKES = timedelta(seconds=30)
+RESULTS_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/ExperimentResult"}},
+        "text/csv": {"schema": {"type": "string"}},
+    },
+}
 
 
 @router.post("", status_code=201, responses=documented(409, 413))
@@ -103,12 +113,41 @@ def get_results(experiment_id: ExperimentId, context: Deployment, caller: Viewer
     return deliver(request, context, Answer(data=found), f"{experiment_id}-results.json")
 
 
-@router.post("/{experiment_id}/results", status_code=201, responses=documented(404, 409, 413))
-def upload_results(
-    experiment_id: ExperimentId, body: ExperimentResult, context: Deployment, caller: Analyst
+@router.post(
+    "/{experiment_id}/results",
+    status_code=201,
+    responses=documented(404, 409, 413, 415),
+    openapi_extra={"requestBody": RESULTS_BODY},
+)
+async def upload_results(
+    experiment_id: ExperimentId,
+    context: Deployment,
+    caller: Analyst,
+    request: Request,
+    metric: Annotated[str | None, Query(pattern=r"^[a-z_]{1,64}$")] = None,
+    time_zone: Annotated[str | None, Query(alias="timeZone", max_length=64)] = None,
 ) -> Answer[PublishedVersion]:
-    """Upload results in the contract's shape; they become the newest data version and are analysed."""
-    return Answer(data=results.publish_results(context, experiment_id, from_record(body)))
+    """Upload results, as the contract's record or as CSV; they become the newest data version and are analysed.
+
+    `metric` names the metric of a CSV that has no column for it, `timeZone` the zone of times without one.
+    """
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type not in RESULTS_BODY["content"]:
+        raise UnsupportedMediaType(
+            f"Content-Type {media_type!r} is not read; send {', '.join(RESULTS_BODY['content'])}."
+        )
+    body = await request.body()
+    return Answer(
+        data=await run_in_threadpool(_publish, context, experiment_id, body, metric=metric, time_zone=time_zone)
+    )
+
+
+def _publish(context: Context, experiment_id: str, body: bytes, **options: str | None) -> PublishedVersion:
+    experiment = experiments.get_experiment(context, experiment_id)
+    data = read_results(body, experiment=experiment, now=context.clock(), **options)
+    if data.source == "upload":
+        data = replace(data, source="api")
+    return results.publish_results(context, experiment_id, data)
 
 
 @router.put("/{experiment_id}/status", responses=documented(404, 409))

@@ -24,6 +24,10 @@ class TooLarge(errors.RallyError):
     """The body is over the limit."""
 
 
+class UnsupportedMediaType(errors.RallyError):
+    """The body is of a kind that is not read here."""
+
+
 class ErrorBody(Record):
     """What went wrong and what to do."""
 
@@ -47,11 +51,11 @@ ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.NotFound, 404, "NOT_FOUND"),
     (errors.Conflict, 409, "CONFLICT"),
     (TooLarge, 413, "TOO_LARGE"),
+    (UnsupportedMediaType, 415, "UNSUPPORTED_MEDIA_TYPE"),
     (errors.NotConfigured, 503, "SERVICE_UNAVAILABLE"),
     (errors.Unavailable, 503, "SERVICE_UNAVAILABLE"),
 )
-HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
-STATUS_OF_CODE = {code: status for _, status, code in ANSWERS}
+HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 
 def request_id(request: Request) -> str:

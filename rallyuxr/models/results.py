@@ -185,31 +185,3 @@ def _weighted_mean(values: Floats, weights: Floats) -> float | None:
 def utc64(moment: datetime) -> np.datetime64:
     """An aware time as `datetime64[s]` in UTC."""
     return np.datetime64(int(moment.timestamp()), "s")
-
-
-def from_record(record: ExperimentResult) -> ExperimentData:
-    """The columns of a record of the contract, sorted by time."""
-    return ExperimentData(
-        series={metric_id: _columns(metric.time_series) for metric_id, metric in record.metrics.items()},
-        granularity=record.granularity,
-        source=record.data_source,
-        truth=record.truth,
-    )
-
-
-def _columns(points: tuple[TimePoint, ...]) -> MetricSeries:
-    ordered = sorted(points, key=lambda point: point.timestamp)
-
-    def column(name: str) -> Floats:
-        return np.array([getattr(point, name) for point in ordered], dtype=np.float64)
-
-    ratio = any(point.treatment_denominator is not None for point in ordered)
-    return MetricSeries(
-        timestamps=np.array([utc64(point.timestamp) for point in ordered], dtype="datetime64[s]"),
-        treatment=column("treatment_value"),
-        control=column("control_value"),
-        treatment_n=column("treatment_sample_size"),
-        control_n=column("control_sample_size"),
-        treatment_denominator=column("treatment_denominator") if ratio else None,
-        control_denominator=column("control_denominator") if ratio else None,
-    )

@@ -126,6 +126,35 @@ def test_uploaded_results_are_analysed_and_priced(api: httpx.Client, metric: str
     assert data_of(again, 201)["created"] is False
 
 
+def test_results_come_as_csv_too_and_go_out_as_they_came(api: httpx.Client, metric: str) -> None:
+    experiment_id = created(api, metrics=[metric], dataSource="api")
+    rows = [
+        f"{point['timestamp']},{arm},{point[f'{arm}Value']},{point[f'{arm}SampleSize']}"
+        for point in hourly_results(experiment_id, metric)["metrics"][metric]["timeSeries"]
+        for arm in ("treatment", "control")
+    ]
+    table = "\n".join(["timestamp,arm,value,sample_size", *rows])
+    path = f"/experiments/{experiment_id}/results"
+    uploaded = api.post(path, content=table, headers={"Content-Type": "text/csv"})
+    assert data_of(uploaded, 201)["created"] is True
+    exported = api.get(f"/experiments/{experiment_id}/export", params={"format": "csv"})
+    assert exported.headers["content-type"].startswith("text/csv")
+    assert len(exported.text.splitlines()) == len(rows) + 1
+    again = api.post(path, content=exported.content, headers={"Content-Type": "text/csv"})
+    assert data_of(again, 201)["created"] is False
+    assert experiment_id in api.get("/exports/experiments", params={"format": "csv"}).text
+    error_of(api.post(path, content="x", headers={"Content-Type": "text/plain"}), 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_malformed_upload_lists_its_problems_and_stores_nothing(api: httpx.Client, metric: str) -> None:
+    experiment_id = created(api, metrics=[metric], dataSource="api")
+    table = "timestamp,arm,value,sample_size\n2025-01-15T00:00:00Z,treatment,abc,-1\n"
+    path = f"/experiments/{experiment_id}/results"
+    error = error_of(api.post(path, content=table, headers={"Content-Type": "text/csv"}), 400, "VALIDATION_ERROR")
+    assert {problem.get("column") for problem in error["details"]["problems"]} >= {"value", "sample_size"}
+    assert data_of(api.get(f"/experiments/{experiment_id}"))["hasResults"] is False
+
+
 def test_the_list_pages_and_sums_up(api: httpx.Client) -> None:
     ids = [created(api) for _ in range(3)]
     page = data_of(api.get("/experiments", params={"limit": 2, "offset": 0}))

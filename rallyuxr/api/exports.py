@@ -1,0 +1,47 @@
+"""Routes that give files: one experiment, or all of them in a line each."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from rallyuxr.api.delivery import deliver_bytes
+from rallyuxr.api.dependencies import Deployment
+from rallyuxr.api.experiments import ExperimentId
+from rallyuxr.api.failures import documented
+from rallyuxr.api.security import Viewer
+from rallyuxr.services import exports
+
+router = APIRouter(tags=["exports"])
+Format = Annotated[Literal["csv", "json"], Query()]
+MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
+WRITERS: dict[str, tuple[Callable[..., bytes], Callable[..., bytes]]] = {
+    "csv": (exports.experiment_csv, exports.portfolio_csv),
+    "json": (exports.experiment_json, exports.portfolio_json),
+}
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}, "description": "The file."}
+}
+
+
+@router.get(
+    "/experiments/{experiment_id}/export",
+    responses=FILE | documented(404),
+    response_class=Response,
+    tags=["experiments"],
+)
+def export_experiment(
+    experiment_id: ExperimentId, context: Deployment, caller: Viewer, request: Request, format: Format = "csv"
+) -> Response:
+    """Export one experiment: its results as CSV, or everything about it as JSON."""
+    payload = WRITERS[format][0](context, experiment_id)
+    return deliver_bytes(
+        request, context, payload, MEDIA_TYPES[format], f"{experiment_id}.{format}", attachment=True
+    )
+
+
+@router.get("/exports/experiments", responses=FILE | documented(), response_class=Response)
+def export_portfolio(context: Deployment, caller: Viewer, request: Request, format: Format = "csv") -> Response:
+    """Export every experiment in a line: plan, status, effect in money with its interval, verdict."""
+    payload = WRITERS[format][1](context)
+    return deliver_bytes(request, context, payload, MEDIA_TYPES[format], f"experiments.{format}", attachment=True)
