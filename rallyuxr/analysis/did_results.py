@@ -1,5 +1,6 @@
 """One metric's findings in the contract's shape and in words."""
 
+from rallyuxr.analysis.doubts import Doubt
 from rallyuxr.analysis.findings import Finding, effect_size
 from rallyuxr.models.analysis import DidResult, Interval, MetricImpact, PriceSnapshot
 from rallyuxr.models.experiment import ExperimentPlan
@@ -14,7 +15,7 @@ def did_result(
     price: PriceSnapshot | None,
     *,
     worth: MetricImpact,
-    doubt: str | None,
+    doubt: Doubt | None,
     adjusted: float | None,
     truth: float | None,
 ) -> DidResult:
@@ -49,7 +50,7 @@ def did_result(
             _reading(finding, price),
             confidence_level=experiment.confidence_level / 100,
             expected=experiment.expected_outcome,
-            doubt=doubt,
+            doubt=doubt.text if doubt else None,
             reason=finding.estimate.reason or finding.always_valid.reason,
             worth=None
             if worth.dollar_impact is None or price is None

@@ -9,6 +9,8 @@ from rallyuxr.models.estimate import DidEstimate
 SUSPICIOUS = 0.05
 """The p-value below which a check raises a doubt, shared among the metrics looked at together."""
 MANY_MISSING = 0.1
+LAST_RANK_ABOUT_DATA = 6
+"""Doubts up to this rank are about data or design, later ones about what one interval can say."""
 DOUBTFUL_WARNINGS = ("near_unit_root", "few_clusters", "few_units", "few_days")
 
 

@@ -1,10 +1,10 @@
 """From results to findings: effects, diagnostics, money and a verdict. Pure: the same inputs, the same analysis."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from rallyuxr.analysis.did_results import did_result
-from rallyuxr.analysis.doubts import Doubt, main_doubt
+from rallyuxr.analysis.doubts import LAST_RANK_ABOUT_DATA, Doubt, main_doubt
 from rallyuxr.analysis.evidence import Evidence, evidence_of, joint_uncertainty
 from rallyuxr.analysis.findings import Finding
 from rallyuxr.analysis.inputs import Price, Results, analysis_id, moment_of, snapshots_of, source_of
@@ -87,7 +87,7 @@ def analyze(
             experiment,
             snapshots.get(metric),
             worth=impact.metric_breakdown[metric],
-            doubt=_gravest([doubts[metric]]),
+            doubt=doubts[metric],
             adjusted=adjusted.get(metric),
             truth=(source.data.truth or {}).get(metric),
         )
@@ -161,7 +161,6 @@ def _impact(
     }
     weights = money_weights(effects, snapshots, experiment.currency, evidence.observed_days)
     joint = joint_uncertainty(evidence, weights, snapshots)
-    counted = [doubts[metric] for metric in weights]
     return economic_impact(
         effects,
         snapshots,
@@ -175,14 +174,20 @@ def _impact(
             cost=experiment.cost,
             total_dof=joint.dof,
             critical_value=joint.critical_value,
-            doubt=_gravest(counted),
+            doubt=_doubt_about_total({metric: doubts[metric] for metric in weights}, snapshots),
         ),
     )
 
 
-def _gravest(doubts: Iterable[Doubt | None]) -> str | None:
-    first = min((doubt for doubt in doubts if doubt is not None), default=None)
-    return first.text if first else None
+def _doubt_about_total(doubts: Mapping[str, Doubt | None], snapshots: Mapping[str, PriceSnapshot]) -> str | None:
+    """The gravest doubt about the data of a metric that counts; what only weakens one metric stays with it."""
+    grave = [
+        (one, metric) for metric, one in doubts.items() if one is not None and one.rank <= LAST_RANK_ABOUT_DATA
+    ]
+    if not grave:
+        return None
+    first, metric = min(grave)
+    return f"in {snapshots[metric].name}, {first.text}"
 
 
 def _overall(impact: EconomicImpact, results: Mapping[str, DidResult]) -> Verdict:

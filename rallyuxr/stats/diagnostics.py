@@ -47,9 +47,8 @@ def trend_slopes(
     hours = slice(0, grid.start) if pre else slice(grid.start, None)
     days = slice(0, daily.start) if pre else slice(daily.start, None)
     difference = daily.difference[:, days]
-    metrics, length = difference.shape
-    if not length:
-        return (Slope(reason="no baseline"),) * metrics
+    if not difference.size:
+        return (Slope(reason="no baseline"),) * len(difference)
     slope, spread, count = _line(difference)
     variance, dof = _omega_around_line(influence, hours, grid.periods_per_day)
     distance = difference.shape[1] / 2 + (daily.difference.shape[1] - daily.start if pre else daily.start) / 2
