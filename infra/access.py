@@ -12,6 +12,8 @@ from rallyuxr.store.tables import Table
 
 READ = ("GetItem", "BatchGetItem", "Query")
 WRITE = ("PutItem", "UpdateItem", "BatchWriteItem", "ConditionCheckItem")
+REMOVE = ("DeleteItem",)
+DESCRIBE = ("DescribeTable",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,9 @@ def queue(name: str, *actions: str) -> Statement:
     return Statement("sqs", actions, (f"{{prefix}}{name}",))
 
 
-def invoke(function: str) -> Statement:
-    """Another function of the stage."""
-    return Statement("lambda", ("InvokeFunction",), (f"function:{{prefix}}{function}",))
+def functions(actions: tuple[str, ...], *names: str) -> Statement:
+    """Other functions of the stage."""
+    return Statement("lambda", actions, tuple(f"function:{{prefix}}{name}" for name in names))
 
 
 def logs(function: str) -> Statement:

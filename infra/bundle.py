@@ -29,6 +29,7 @@ WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 _UNZIPPED_LIMIT = 250 * 2**20
 _LEFT_OUT_OF_CODE = ("local", "dashboard", "cli.py")
+_NEEDED_TESTS = ("numpy/_core/tests/_natype.py",)  # scipy.stats imports it
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyi", ".h", ".a", ".c", ".pxd", ".f90")
 
 
@@ -55,7 +56,8 @@ def build_layer(build: Path = ROOT / "build") -> Path:
             packages = Path(scratch, "packages")
             _install(packages)
             unfinished = Path(scratch, archive.name)
-            unfinished.write_bytes(_zip(packages, "python", filter(_needed, _files(packages))))
+            needed = (path for path in _files(packages) if _needed(path.relative_to(packages)))
+            unfinished.write_bytes(_zip(packages, "python", needed))
             unfinished.replace(archive)
     return archive
 
@@ -91,11 +93,10 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _needed(path: Path) -> bool:
-    """Whether a function may load it. scipy.stats imports `numpy/_core/tests`, so that one stays."""
-    parts = path.parts
-    if path.suffix in _LEFT_OUT_SUFFIXES or "bin" in parts[-2:]:
+    """Whether a function may load it; `path` begins at the packages."""
+    if path.suffix in _LEFT_OUT_SUFFIXES or path.parts[0] == "bin" or path.name.startswith("."):
         return False
-    return "tests" not in parts or "numpy/_core/tests" in path.as_posix()
+    return "tests" not in path.parts or path.as_posix() in _NEEDED_TESTS
 
 
 def _zip(folder: Path, prefix: str, files: Iterable[Path]) -> bytes:

@@ -36,10 +36,12 @@ class Change:
 def stack(cloud: Cloud, tokens: Tokens | None = None) -> list[Resource]:
     """Every resource of a stage, each after those it needs."""
     layer, code = Layer(cloud), bundle.build_code()
+    environment = {"RALLYUXR_API_AUTH": "open" if tokens is None else "jwt"}
     resources: list[Resource] = [DynamoTable(cloud, table) for table in TABLES]
     resources += [Bucket(cloud), Queue(cloud, specs.FAILURES), layer]
     for function in specs.FUNCTIONS:
-        resources += [Role(cloud, function), LogGroup(cloud, function), Function(cloud, function, layer, code)]
+        resources += [Role(cloud, function), LogGroup(cloud, function)]
+        resources.append(Function(cloud, function, layer, code, environment))
     resources += [Mapping(cloud, mapping) for mapping in specs.MAPPINGS]
     resources += [Schedule(cloud, schedule) for schedule in specs.SCHEDULES]
     resources.append(HttpApi(cloud, tokens))

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra import access
-from infra.access import READ, WRITE, Statement
+from infra.access import DESCRIBE, READ, REMOVE, WRITE, Statement
 from rallyuxr.store.tables import (
     AUDIT,
     EXPERIMENT_ANALYSIS,
     EXPERIMENT_DEFINITION,
     EXPERIMENT_RESULTS,
+    IDEMPOTENCY,
     METRIC_USAGE,
     METRIC_VALUE_HISTORY,
     METRIC_VALUES,
@@ -40,7 +41,6 @@ class Function:
     memory_mb: int
     timeout_seconds: int
     retries: int | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +81,48 @@ class Alarm:
 
 EXPERIMENTS = (EXPERIMENT_DEFINITION, EXPERIMENT_RESULTS, EXPERIMENT_ANALYSIS)
 PRICES = (METRIC_VALUES, METRIC_VALUE_HISTORY, METRIC_USAGE)
+ASYNCHRONOUS = ("resultsGenerator", "analysisProcessor", "orderAggregator", "reconciler")
+
+# What several functions may do, named by the use case.
+_REPORT_FAILURES = access.queue(FAILURES, "SendMessage", "GetQueueUrl")
+_READ_PRICES = access.tables(READ, *PRICES)
+_PUBLISH_RESULTS = (
+    access.tables((*READ, *WRITE), EXPERIMENT_DEFINITION),
+    access.tables((*READ, *WRITE, *REMOVE), EXPERIMENT_RESULTS, METRIC_USAGE),
+    access.tables(WRITE, AUDIT),
+)
+_ANALYSE = (
+    _READ_PRICES,
+    access.tables(READ, EXPERIMENT_RESULTS),
+    access.tables((*READ, *WRITE), EXPERIMENT_DEFINITION, EXPERIMENT_ANALYSIS),
+    access.tables((*WRITE, *REMOVE), METRIC_USAGE),
+    access.tables(WRITE, AUDIT),
+)
+_AGGREGATE = (
+    access.tables(READ, ORDERS),
+    access.tables((*READ, *WRITE, *REMOVE), ORDER_INDEX),
+    access.objects(("GetObject", "PutObject"), "aggregates/"),
+    access.listing(),
+)
 
 FUNCTIONS: tuple[Function, ...] = (
     Function(
         "api",
         "rallyuxr.handlers.api.handler",
         may=(
-            access.tables((*READ, *WRITE), *TABLES),
-            access.objects(("GetObject",), "aggregates/"),
-            access.objects(("GetObject", "PutObject"), "exports/"),
+            access.tables((*READ, *WRITE, *DESCRIBE), *TABLES),
+            access.tables(REMOVE, EXPERIMENT_RESULTS, METRIC_USAGE, ORDER_INDEX, IDEMPOTENCY),
+            access.objects(("GetObject", "PutObject"), "aggregates/", "exports/"),
             access.listing(),
-            access.queue(FAILURES, "GetQueueAttributes", "GetQueueUrl"),
-            access.invoke("resultsGenerator"),
+            access.queue(
+                FAILURES,
+                "GetQueueUrl",
+                "GetQueueAttributes",
+                "ReceiveMessage",
+                "ChangeMessageVisibility",
+                "DeleteMessage",
+            ),
+            access.functions(("InvokeFunction", "GetFunctionConfiguration"), *ASYNCHRONOUS),
         ),
         memory_mb=1024,
         timeout_seconds=29,
@@ -100,12 +130,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "resultsGenerator",
         "rallyuxr.handlers.results_generator.handler",
-        may=(
-            access.tables((*READ, *WRITE), EXPERIMENT_DEFINITION, EXPERIMENT_RESULTS),
-            access.tables(READ, *PRICES),
-            access.tables(WRITE, AUDIT),
-            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
-        ),
+        may=(*_PUBLISH_RESULTS, _READ_PRICES, _REPORT_FAILURES),
         memory_mb=1024,
         timeout_seconds=120,
         retries=2,
@@ -113,27 +138,14 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "analysisProcessor",
         "rallyuxr.handlers.analysis_processor.handler",
-        may=(
-            access.tables(READ, EXPERIMENT_RESULTS, *PRICES),
-            access.tables((*READ, *WRITE), EXPERIMENT_DEFINITION, EXPERIMENT_ANALYSIS),
-            access.tables(WRITE, METRIC_USAGE, AUDIT),
-            access.stream(EXPERIMENT_RESULTS),
-            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
-        ),
+        may=(*_ANALYSE, access.stream(EXPERIMENT_RESULTS), _REPORT_FAILURES),
         memory_mb=1769,  # one whole processor
         timeout_seconds=300,
     ),
     Function(
         "orderAggregator",
         "rallyuxr.handlers.order_aggregator.handler",
-        may=(
-            access.tables(READ, ORDERS, ORDER_INDEX),
-            access.tables(WRITE, ORDER_INDEX),
-            access.stream(ORDERS),
-            access.objects(("GetObject", "PutObject"), "aggregates/"),
-            access.listing(),
-            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
-        ),
+        may=(*_AGGREGATE, access.stream(ORDERS), _REPORT_FAILURES),
         memory_mb=1024,
         timeout_seconds=300,
     ),
@@ -141,12 +153,11 @@ FUNCTIONS: tuple[Function, ...] = (
         "reconciler",
         "rallyuxr.handlers.reconciler.handler",
         may=(
-            access.tables(READ, *EXPERIMENTS, *PRICES, ORDERS, ORDER_INDEX),
-            access.tables(WRITE, EXPERIMENT_DEFINITION, EXPERIMENT_ANALYSIS, METRIC_USAGE, ORDER_INDEX, AUDIT),
-            access.objects(("GetObject", "PutObject"), "aggregates/"),
-            access.listing(),
-            access.invoke("resultsGenerator"),
-            access.queue(FAILURES, "SendMessage", "GetQueueUrl"),
+            *_PUBLISH_RESULTS,
+            *_ANALYSE,
+            *_AGGREGATE,
+            access.functions(("InvokeFunction",), "resultsGenerator"),
+            _REPORT_FAILURES,
         ),
         memory_mb=1769,
         timeout_seconds=300,

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -55,9 +55,19 @@ class Layer(Resource):
         )
         self.cloud.s3.delete_object(Bucket=self.cloud.bucket, Key=key)
 
+    def update(self, changed: Properties) -> None:
+        """Publish, and delete what came before: functions that still use it keep it until they change."""
+        outdated = self.versions()
+        super().update(changed)
+        self._delete(outdated)
+
     def delete(self) -> None:
-        for arn in self.versions():
-            self.cloud.functions.delete_layer_version(LayerName=self.name, VersionNumber=int(arn.rsplit(":", 1)[1]))
+        self._delete(self.versions())
+
+    def _delete(self, versions: Iterable[str]) -> None:
+        for arn in versions:
+            number = int(arn.rsplit(":", 1)[1])
+            self.cloud.functions.delete_layer_version(LayerName=self.name, VersionNumber=number)
 
 
 class Role(Resource):
@@ -139,9 +149,11 @@ class Function(Resource):
 
     kind = "function"
 
-    def __init__(self, cloud: Cloud, function: specs.Function, layer: Layer, code: bytes) -> None:
+    def __init__(
+        self, cloud: Cloud, function: specs.Function, layer: Layer, code: bytes, environment: Mapping[str, str]
+    ) -> None:
         super().__init__(cloud, cloud.name(function.name))
-        self.function, self.layer, self.code = function, layer, code
+        self.function, self.layer, self.code, self.environment = function, layer, code, environment
 
     def wanted(self) -> Properties:
         return {
@@ -219,7 +231,7 @@ class Function(Resource):
             "MemorySize": function.memory_mb,
             "Timeout": function.timeout_seconds,
             "Role": self.cloud.role_arn(function.name),
-            "Environment": {"Variables": environment | dict(function.environment)},
+            "Environment": {"Variables": {**environment, **self.environment}},
         }
 
     def _failures(self) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ lives, everyone who uses it holds `users.lock` shared, and starting is done unde
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,6 @@ def ensure_running(
     port: int = PREFERRED_PORT,
     layers_dir: Path | None = None,
     snapshot_seconds: float = 10.0,
-    require_policies: bool = False,
 ) -> Endpoint:
     """The embedded cloud of a folder, started if it does not run; it lives while this process does.
 
@@ -71,7 +71,6 @@ def ensure_running(
         port: the loopback port to try first; the next free one is taken if it is busy.
         layers_dir: where layers are unpacked; inside `data_dir` if None.
         snapshot_seconds: how often its state is written; a crash loses this and the time of one write.
-        require_policies: refuse what the IAM policies of the callers do not allow.
 
     Raises:
         NotConfigured: this machine cannot run it, or its environment could not be made.
@@ -81,16 +80,11 @@ def ensure_running(
     data_dir.mkdir(parents=True, exist_ok=True)
     with _locked(data_dir / "start.lock"):
         _use(data_dir)
-        if note := running(data_dir):
-            return _answering(data_dir, note, started_here=False, process=None)
-        interpreter = _interpreter()
-        port = _free_port(port)
-        environment = _environment(data_dir, port, layers_dir or data_dir / "layers", snapshot_seconds)
-        if require_policies:
-            environment["AUTH"] = "true"
-        process = _started[data_dir] = _spawn(interpreter, data_dir, environment)
-        note = {"pid": process.pid, "port": port}
-        return _answering(data_dir, note, started_here=True, process=process)
+        note = running(data_dir)
+        if note and _answers(data_dir, note, ended=lambda: running(data_dir) is None):
+            return Endpoint(_url(note), note["pid"], data_dir, started_here=False)
+        _reap(data_dir)
+        return _start(data_dir, port, layers_dir or data_dir / "layers", snapshot_seconds)
 
 
 def running(data_dir: Path) -> dict[str, int] | None:
@@ -125,8 +119,7 @@ def stop(data_dir: Path) -> bool:
                 f"`kill -9 {note['pid']}` ends it; at most the last seconds are lost."
             )
         time.sleep(0.05)
-    if process := _started.pop(data_dir, None):
-        process.wait()
+    _reap(data_dir)
     return True
 
 
@@ -159,6 +152,12 @@ def _use(data_dir: Path) -> None:
         user = (data_dir / "users.lock").open("a")
         fcntl.flock(user, fcntl.LOCK_SH)
         _users[data_dir] = user
+
+
+def _reap(data_dir: Path) -> None:
+    """Take leave of a cloud that this process started and that has ended."""
+    if process := _started.pop(data_dir, None):
+        process.wait()
 
 
 @contextmanager
@@ -207,6 +206,7 @@ def _environment(data_dir: Path, port: int, layers_dir: Path, snapshot_seconds: 
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "localhost",
         "LAMBDA_EXECUTOR": "local",
+        "AUTH": "true",  # a function may do what its policy says, as on AWS
         "LOG_LEVEL": "WARNING",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(data_dir / "state"),
@@ -218,11 +218,13 @@ def _environment(data_dir: Path, port: int, layers_dir: Path, snapshot_seconds: 
     }
 
 
-def _spawn(interpreter: Path, data_dir: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    subprocess.run(["rm", "-rf", environment["TMPDIR"]], check=True)
+def _start(data_dir: Path, port: int, layers_dir: Path, snapshot_seconds: float) -> Endpoint:
+    interpreter, port = _interpreter(), free_port(port)
+    environment = _environment(data_dir, port, layers_dir, snapshot_seconds)
+    shutil.rmtree(environment["TMPDIR"], ignore_errors=True)
     Path(environment["TMPDIR"]).mkdir()
     with (data_dir / "cloud.log").open("wb") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [interpreter, "-P", Path(__file__).with_name("launcher.py")],
             env=environment,
             cwd=data_dir,
@@ -231,24 +233,31 @@ def _spawn(interpreter: Path, data_dir: Path, environment: dict[str, str]) -> su
             stderr=log,
             start_new_session=True,  # Ctrl-C reaches the caller, who then stops it in order
         )
+    _started[data_dir] = process
+    note = {"pid": process.pid, "port": port}
+    if not _answers(data_dir, note, ended=lambda: process.poll() is not None):
+        said = (data_dir / "cloud.log").read_text(errors="replace")[-2000:]
+        raise Unavailable(f"The embedded cloud ended while starting. It said:\n{said}")
+    return Endpoint(_url(note), process.pid, data_dir, started_here=True)
 
 
-def _answering(
-    data_dir: Path, note: dict[str, int], *, started_here: bool, process: subprocess.Popen[bytes] | None
-) -> Endpoint:
-    """Wait until the cloud of this very folder answers."""
-    url, deadline = f"http://127.0.0.1:{note['port']}", time.monotonic() + START_SECONDS
+def _answers(data_dir: Path, note: dict[str, int], ended: Callable[[], bool]) -> bool:
+    """Wait until the cloud of this very folder answers; False if it ends before."""
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if _data_dir_at(url) == str(data_dir):
-            return Endpoint(url, note["pid"], data_dir, started_here)
-        if process and process.poll() is not None:
-            said = (data_dir / "cloud.log").read_text(errors="replace")[-2000:]
-            raise Unavailable(f"The embedded cloud ended while starting. It said:\n{said}")
+        if _data_dir_at(_url(note)) == str(data_dir):
+            return True
+        if ended():
+            return False
         time.sleep(0.05)
     raise Unavailable(
         f"The embedded cloud (process {note['pid']}, port {note['port']}) does not answer. "
         f"Read {data_dir / 'cloud.log'}; `kill {note['pid']}` ends it, then try again."
     )
+
+
+def _url(note: dict[str, int]) -> str:
+    return f"http://127.0.0.1:{note['port']}"
 
 
 def _data_dir_at(url: str) -> str | None:
@@ -259,7 +268,7 @@ def _data_dir_at(url: str) -> str | None:
         return None
 
 
-def _free_port(first: int) -> int:
+def free_port(first: int) -> int:
     """`first`, or a port that nobody listens on."""
     for port in (first, 0):
         with socket.socket() as probe:

@@ -26,6 +26,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ PORT = int(os.environ["GATEWAY_PORT"])
 EVERY = float(os.environ.get("SNAPSHOT_SECONDS", "10"))
 SNAPSHOT_LIMIT_SECONDS = 120
 WATCH_SECONDS = 2.0
+CLAIMS = 20
 PR_SET_PDEATHSIG = 1
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -83,16 +85,29 @@ class SharedLayers:
     """A layer is unpacked once; what ministack keeps of it is a note that leads workers there."""
 
     def __init__(self) -> None:
-        self._publish = lambda_svc._publish_layer_version
-        lambda_svc._publish_layer_version = self.publish
+        self._publish, self._load = lambda_svc._publish_layer_version, lambda_svc.load_persisted_state
+        lambda_svc._publish_layer_version, lambda_svc.load_persisted_state = self.publish, self.load
 
     def publish(self, name: str, request: dict[str, Any]) -> Any:
         answer = self._publish(name, request)
         version = lambda_svc._layers[name]["versions"][-1]
         if version["_zip_data"]:
-            digest = base64.b64decode(version["Content"]["CodeSha256"]).hex()
-            version["_zip_data"] = self._note(self._unpacked(digest, version["_zip_data"]))
+            version["_zip_data"] = self._note(self._unpacked(self._digest(version), version["_zip_data"]))
         return answer
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Restore, and clear the folder of layers that were deleted."""
+        self._load(state)
+        layers = lambda_svc._layers._data.values()
+        versions = [version for layer in layers for version in layer["versions"]]
+        kept = {self._digest(version) for version in versions if not version.get("_deleted")}
+        for folder in LAYERS.iterdir() if LAYERS.is_relative_to(DATA) and LAYERS.exists() else ():
+            if folder.name not in kept:
+                shutil.rmtree(folder)
+
+    @staticmethod
+    def _digest(version: dict[str, Any]) -> str:
+        return base64.b64decode(version["Content"]["CodeSha256"]).hex()
 
     @staticmethod
     def _unpacked(digest: str, archive: bytes) -> Path:
@@ -115,6 +130,17 @@ class SharedLayers:
             line = f"import sys; sys.path.insert(0, {str(folder / 'python')!r})\n"
             writer.writestr("python/lib/shared/site-packages/layer.pth", line)
         return archive.getvalue()
+
+
+def load_or_refuse(service: str) -> Any:
+    """State that is there and cannot be read ends the start; ministack would go on empty and save that."""
+    state = persistence.load_state(service)
+    file = Path(persistence.STATE_DIR, f"{service}.json")
+    if state is None and file.exists():
+        sys.stderr.write(f"{file} cannot be read. Restore it from a backup, or move it away to start without it.\n")
+        sys.stderr.flush()
+        os._exit(1)
+    return state
 
 
 class Snapshots:
@@ -229,22 +255,29 @@ def _is_free(path: Path) -> bool:
 
 
 def claim() -> io.TextIOWrapper:
-    """Hold the folder: two clouds on one state would overwrite each other."""
+    """Hold the folder: two clouds on one state would overwrite each other.
+
+    Whoever asks what runs holds the note for a moment, so one refusal is not the last word.
+    """
     note = (DATA / "cloud.json").open("a+")
-    try:
-        fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.exit(f"Another embedded cloud uses {DATA}.")
-    note.truncate(0)
-    json.dump({"pid": os.getpid(), "port": PORT}, note)
-    note.flush()
-    return note
+    for _ in range(CLAIMS):
+        try:
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+        else:
+            note.truncate(0)
+            note.write(json.dumps({"pid": os.getpid(), "port": PORT}))
+            note.flush()
+            return note
+    sys.exit(f"Another embedded cloud uses {DATA}.")
 
 
 def main() -> None:
     held = claim()
     DurableStreams()
     SharedLayers()
+    ministack.load_state = load_or_refuse
     ministack.app = Door(ministack.app)
     ministack.main()
     held.close()

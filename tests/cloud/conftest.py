@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import boto3
 import pytest
 
 from rallyuxr.local import Deployment, Endpoint, deploy, ensure_running, release
@@ -42,6 +43,7 @@ def own_account(cloud: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     deployment = deploy(replace(cloud, account=str(uuid4().int)[:12]))
     for name, value in deployment.environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the keys of its first use
     return deployment
 
 

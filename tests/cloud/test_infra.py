@@ -1,17 +1,117 @@
 """Plan, apply, status and destroy, against the embedded cloud."""
 
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+import pytest
+
+from infra.__main__ import main
 from infra.cloud import Cloud
 from infra.plan import apply, plan, stack
+from infra.resources.base import Resource
 from rallyuxr.local import Deployment
 from rallyuxr.settings import Settings
+from rallyuxr.store.tables import TABLES
 
 
-def _cloud(deployment: Deployment) -> Cloud:
+def resources_of(deployment: Deployment) -> list[Resource]:
     settings = Settings(stage=deployment.stage, endpoint_url=deployment.endpoint.url)
-    return Cloud(settings, deployment.endpoint.keys())
+    return stack(Cloud(settings, deployment.endpoint.keys()))
 
 
-def test_a_second_apply_does_nothing(deployed: Deployment) -> None:
-    resources = stack(_cloud(deployed))
+def test_plan_says_what_apply_does_and_a_second_apply_does_nothing(own_account: Deployment) -> None:
+    settings = Settings(stage="twice", endpoint_url=own_account.endpoint.url)
+    resources = stack(Cloud(settings))
+    planned = plan(resources)
+    assert {change.action for change in planned} == {"create"}
+    assert len(planned) == len(resources)
+    assert apply(resources) == planned
     assert plan(resources) == []
     assert apply(resources) == []
+
+
+def test_drift_is_named_and_mended(own_account: Deployment) -> None:
+    resources = resources_of(own_account)
+    apply(resources)
+    function = "rallyuxr-local-analysisProcessor"
+    boto3.client("lambda").update_function_configuration(FunctionName=function, Timeout=7)
+    everything = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+    boto3.client("iam").put_role_policy(
+        RoleName=function, PolicyName="access", PolicyDocument=json.dumps(everything)
+    )
+    boto3.client("dynamodb").update_table(TableName="rallyuxr-local-orders", DeletionProtectionEnabled=False)
+    drift = {change.title: change for change in plan(resources)}
+    assert drift[f"function {function}"].differences == {"Timeout": (7, 300)}
+    assert set(drift) == {f"function {function}", f"role {function}", "table rallyuxr-local-orders"}
+    apply(resources)
+    assert plan(resources) == []
+
+
+def test_destroy_asks_first_and_keeps_the_data(own_account: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    dynamodb = boto3.client("dynamodb")
+    table = "rallyuxr-local-metricValues"
+    dynamodb.put_item(TableName=table, Item={"metricId": {"S": "kept"}})
+
+    assert main(["destroy", "--stage", "local"]) == 2
+    said = capsys.readouterr()
+    assert "delete function rallyuxr-local-api" in said.out
+    assert "table" not in said.out
+    assert "--yes" in said.err
+
+    assert main(["destroy", "--stage", "local", "--yes"]) == 0
+    assert boto3.client("lambda").list_functions()["Functions"] == []
+    assert dynamodb.get_item(TableName=table, Key={"metricId": {"S": "kept"}})["Item"]
+
+    assert main(["apply", "--stage", "local"]) == 0
+    assert main(["destroy", "--stage", "local", "--yes", "--delete-data"]) == 0
+    assert dynamodb.list_tables()["TableNames"] == []
+    assert main(["status", "--stage", "local"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "options", "reason"),
+    [
+        (None, ["--target", "local"], "AWS_ENDPOINT_URL"),
+        (None, [], "AWS_ENDPOINT_URL"),
+        ("http://127.0.0.1:1", ["--target", "aws"], "Unset it"),
+        (None, ["--target", "aws"], "--allow-open-api prod"),
+        (None, ["--target", "aws", "--allow-open-api", "staging"], "--allow-open-api prod"),
+        (None, ["--target", "aws", "--jwt-issuer", "https://id.example"], "belong together"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_aws_is_touched_only_when_told_and_never_left_open(
+    command: str,
+    endpoint: str | None,
+    options: list[str],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert main([command, "--stage", "prod", *options]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_every_table_of_the_specification_is_there_and_protected(deployed: Deployment) -> None:
+    dynamodb = boto3.client("dynamodb")
+    for table in TABLES:
+        there = dynamodb.describe_table(TableName=f"rallyuxr-local-{table.name}")["Table"]
+        assert there["DeletionProtectionEnabled"]
+        assert there["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert bool(there.get("LatestStreamArn")) == table.stream
+
+
+def test_nothing_here_can_reach_real_aws(deployed: Deployment) -> None:
+    assert os.environ["AWS_ENDPOINT_URL"] == deployed.endpoint.url
+    assert boto3.client("s3").meta.endpoint_url == deployed.endpoint.url
+    assert replace(deployed.endpoint).account == boto3.client("sts").get_caller_identity()["Account"]
+    assert not Path(os.environ["AWS_CONFIG_FILE"]).is_file()

@@ -1,0 +1,94 @@
+"""What functions run from: what is in the archives, and that they need nothing else."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import bundle, specs
+from rallyuxr.local import cloud as local_cloud
+
+HANDLERS = sorted(function.handler for function in specs.FUNCTIONS)
+FORBIDDEN = ("pandas", "pyarrow", "statsmodels", "duckdb", "streamlit", "plotly", "boto3", "botocore")
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    zipfile.ZipFile(bundle.build_layer()).extractall(folder)
+    zipfile.ZipFile(io.BytesIO(bundle.build_code())).extractall(folder / "code")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def names() -> Iterator[set[str]]:
+    with zipfile.ZipFile(bundle.build_layer()) as archive:
+        yield {name.split("/")[1] for name in archive.namelist()}
+
+
+def test_the_layer_carries_what_functions_compute_with_and_no_data_frames(names: set[str]) -> None:
+    assert {"numpy", "scipy", "pydantic", "aws_lambda_powertools", "fastapi", "mangum", "tzdata"} <= names
+    assert not names & set(FORBIDDEN)
+
+
+def test_the_layer_fits_into_lambda_with_room_for_the_code() -> None:
+    with zipfile.ZipFile(bundle.build_layer()) as archive:
+        unzipped = sum(entry.file_size for entry in archive.infolist())
+        names = archive.namelist()
+    assert unzipped < 200 * 2**20
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_what_scipy_imports_of_numpys_tests_is_there(unpacked: Path) -> None:
+    program = f"import sys; sys.path.insert(0, {str(unpacked / 'python')!r}); import scipy.stats"
+    _run_alone(program)
+
+
+def test_an_archive_depends_on_its_files_alone() -> None:
+    first, second = bundle.build_code(), bundle.build_code()
+    assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
+    entries = zipfile.ZipFile(io.BytesIO(first)).infolist()
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_code_leaves_pages_and_the_embedded_cloud_at_home() -> None:
+    names = zipfile.ZipFile(io.BytesIO(bundle.build_code())).namelist()
+    assert "rallyuxr/handlers/__init__.py" in names
+    assert not [name for name in names if name.startswith(("rallyuxr/local", "rallyuxr/dashboard"))]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_imports_where_nothing_else_is_installed(handler: str, unpacked: Path) -> None:
+    """In the interpreter that functions run in: the layer, the code, the runtime's boto3, nothing more."""
+    module, name = handler.rsplit(".", 1)
+    program = f"""
+import sys
+sys.path[:0] = [{str(unpacked / "code")!r}, {str(unpacked / "python")!r}]
+import {module} as handler
+assert callable(handler.{name})
+assert not {{"pandas", "statsmodels", "pyarrow", "duckdb"}} & set(sys.modules)
+"""
+    _run_alone(program)
+
+
+def test_the_layer_is_named_by_all_that_decides_about_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = bundle.layer_identity()
+    other = tmp_path / "requirements.txt"
+    other.write_bytes(bundle.LOCK.read_bytes() + b"\n")
+    monkeypatch.setattr(bundle, "LOCK", other)
+    assert bundle.layer_identity() != before
+    assert f"python{sys.version_info.major}.{sys.version_info.minor}" == bundle.RUNTIME
+
+
+def _run_alone(program: str) -> None:
+    interpreter = local_cloud.ENVIRONMENT / "bin" / "python"
+    environment = {"AWS_DEFAULT_REGION": "us-east-1", "RALLYUXR_STAGE": "test", "POWERTOOLS_SERVICE_NAME": "test"}
+    command = [interpreter, "-I", "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
