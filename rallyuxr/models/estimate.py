@@ -48,7 +48,7 @@ class DidEstimate(Record):
     Attributes:
         estimate: the average effect on the treated over the post window.
         std_error: its standard error.
-        dof: degrees of freedom of the reference t distribution.
+        dof: degrees of freedom of the reference t distribution; absent where it is the normal one.
         statistic: estimate / std_error.
         pvalue: two-sided, 2·sf(|t|).
         ci_lower, ci_upper: interval at `confidence_level`.

@@ -2,6 +2,7 @@
 
 from rallyuxr.stats.influence import InfluenceSeries, influence_series
 from rallyuxr.stats.relative import JointVariance, relative_effect
+from rallyuxr.stats.sequential import always_valid
 from rallyuxr.stats.series import (
     did_series,
     did_series_batch,
@@ -12,6 +13,7 @@ from rallyuxr.stats.series import (
 __all__ = [
     "InfluenceSeries",
     "JointVariance",
+    "always_valid",
     "did_series",
     "did_series_batch",
     "estimate_from_influence",

@@ -26,6 +26,7 @@ UNIT_ROOT_DISTANCE = 5.0
 MIN_DOF = 2.0
 MIN_COSINES = 4
 BORROWING_SHARE = 4
+CYCLE_DAYS = 6
 MIN_HOURS = 2 * MIN_COSINES
 
 
@@ -180,11 +181,11 @@ def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day:
     """Take each hour of day's own mean out of one window's series (..., L).
 
     A daily cycle that differs between the arms is not noise. `used`, which broadcasts to the series, says
-    which hours count; the others stay 0. Windows of fewer than four days are returned as they are:
+    which hours count; the others stay 0. Windows of fewer than six days are returned as they are:
     their hourly means would hold more noise than cycle.
     """
     length = series.shape[-1]
-    if periods_per_day < 2 or length < 4 * periods_per_day:
+    if periods_per_day < 2 or length < CYCLE_DAYS * periods_per_day:
         return series
     days = -(-length // periods_per_day)
     padding = days * periods_per_day - length

@@ -286,7 +286,7 @@ def _with_error(point: DidEstimate, influence: InfluenceSeries, noise: _Noise, r
     return point.model_copy(
         update={
             "std_error": std_error,
-            "dof": dof,
+            "dof": dof if math.isfinite(dof) else None,
             "statistic": statistic,
             "pvalue": two_sided_pvalue(statistic, dof),
             "ci_lower": lower,
@@ -314,8 +314,8 @@ def _design_cautions(influence: InfluenceSeries, periods_per_day: int) -> tuple[
         cautions.append(
             Caution(
                 code="borrowed_noise",
-                message=f"Windows of {lengths[0]} and {lengths[1]} periods: the shorter one is taken to be as noisy "
-                "as the longer.",
+                message=f"Windows of {lengths[0]} and {lengths[1]} periods: the shorter one is taken to be as "
+                "noisy as the longer.",
             )
         )
     days = min(lengths) / periods_per_day
@@ -337,8 +337,8 @@ def _memory_cautions(persistence: float, memory_dof: float) -> tuple[Caution, ..
     return (
         Caution(
             code="near_unit_root",
-            message=f"The arms' difference drifts (its autoregressive sum is {persistence:.2f}) and the windows are "
-            "too short to tell for how long. No method keeps its error rate then: the uncertainty may be larger "
-            "than the interval says.",
+            message=f"The arms' difference drifts (its autoregressive sum is {persistence:.2f}) and the windows "
+            "are too short to tell for how long. No method keeps its error rate then: the uncertainty may be "
+            "larger than the interval says.",
         ),
     )
