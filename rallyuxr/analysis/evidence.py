@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from rallyuxr.analysis.findings import Finding, SeriesFindings, absent_finding, panel_finding, series_findings
+from rallyuxr.analysis.findings import Finding, absent_finding
 from rallyuxr.analysis.inputs import Source
+from rallyuxr.analysis.panel_findings import panel_finding
+from rallyuxr.analysis.series_findings import SeriesFindings, series_findings
 from rallyuxr.economics import Covariance
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.analysis import PriceSnapshot

@@ -70,7 +70,7 @@ class RegularGrid:
 
     def moment(self, row: int) -> datetime:
         """The beginning of a period as an aware datetime."""
-        return datetime.fromtimestamp(int(self.times[row].astype(np.int64)), UTC)
+        return moment_of(self.times[row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,11 @@ def regular_grid(series: Mapping[str, MetricSeries], span: Span, *, periods_per_
     columns = [_columns(name, one, first, last, step) for name, one in series.items()]
     stacked = [np.stack(column) for column in zip(*columns, strict=True)]
     return RegularGrid(tuple(series), times, (start - first) // step, periods_per_day, *stacked)
+
+
+def moment_of(time: np.datetime64) -> datetime:
+    """A `datetime64` in UTC as an aware datetime."""
+    return datetime.fromtimestamp(_seconds64(time), UTC)
 
 
 def _columns(name: str, series: MetricSeries, first: int, last: int, step: int) -> list[Floats]:
