@@ -1,4 +1,8 @@
-"""The workbench's frame: page configuration, sign-in, identity and navigation. Pages hold the rest."""
+"""The workbench's frame: page configuration, sign-in, identity and navigation. Pages hold the rest.
+
+The pages' folder must not be called `pages`: beside an entrypoint Streamlit serves that one by itself, until the
+entrypoint has run once, so the first visitor of a page's own address would get it without sign-in.
+"""
 
 from pathlib import Path
 
@@ -9,6 +13,7 @@ from rallyuxr.local import ensure_deployment
 from rallyuxr.settings import LOCAL_STAGE, Settings
 
 HERE = Path(__file__).parent
+FOLDER = HERE / "app_pages"
 IMAGES = HERE / "docs" / "images"
 PAGES = {
     "Experiments": (
@@ -35,9 +40,9 @@ def navigation() -> st.Page:
     """The pages that exist, by section."""
     sections = {
         section: [
-            st.Page(HERE / "pages" / file, title=title, icon=icon)
+            st.Page(FOLDER / file, title=title, icon=icon)
             for file, title, icon in pages
-            if (HERE / "pages" / file).exists()
+            if (FOLDER / file).exists()
         ]
         for section, pages in PAGES.items()
     }

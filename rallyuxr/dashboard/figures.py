@@ -107,23 +107,22 @@ def total_distribution(
 
 def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
     """The counted metrics' dollars, stacked up to the total."""
+    counted = {key: part.dollar_impact for key, part in impact.metric_breakdown.items() if part.counts}
+    bars = [(names.get(key, key), amount or 0.0) for key, amount in counted.items()]
+    bars.append(("Total", sum(amount for _, amount in bars)))
     figure = _frame("", f"Observed impact ({impact.currency})")
-    counted = {key: part for key, part in impact.metric_breakdown.items() if part.counts and part.dollar_impact}
-    amounts = [part.dollar_impact or 0.0 for part in counted.values()]
     figure.add_waterfall(
         orientation="h",
-        y=[*(names.get(key, key) for key in counted), "Total"],
-        x=[*amounts, sum(amounts)],
+        y=[f"{name}<br>{money(amount, impact.currency, signed=True)}" for name, amount in bars],
+        x=[amount for _, amount in bars],
         measure=[*("relative" for _ in counted), "total"],
-        text=[money(amount, impact.currency, signed=True) for amount in (*amounts, sum(amounts))],
-        textposition="outside",
         increasing={"marker": {"color": GAIN}},
         decreasing={"marker": {"color": LOSS}},
         totals={"marker": {"color": TREATMENT}},
         connector={"line": {"color": NEUTRAL, "width": 1}},
     )
-    figure.update_xaxes(tickprefix=currency_mark(impact.currency))
-    return figure.update_layout(showlegend=False, hovermode="closest").update_yaxes(autorange="reversed")
+    figure.update_xaxes(tickprefix=currency_mark(impact.currency)).update_yaxes(autorange="reversed")
+    return figure.update_layout(showlegend=False, hovermode="closest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from rallyuxr.dashboard import evidence, session, widgets
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.models import EconomicImpact, ExperimentAnalysis, ExperimentDefinition, Status
+from rallyuxr.models import EconomicImpact, ExperimentAnalysis, ExperimentDefinition, Interval, Status
 
 STATUS_COLOURS: dict[Status, Literal["gray", "blue", "green"]] = {
     "draft": "gray",
@@ -44,39 +44,15 @@ def verdict(analysis: ExperimentAnalysis) -> None:
         st.subheader(f.plain(analysis.verdict.sentence), icon=OUTCOME_ICONS[analysis.verdict.outcome], anchor=False)
 
 
-def dollars(impact: EconomicImpact, confidence_level: float, *, columns: int = 4) -> None:
+def dollars(impact: EconomicImpact, confidence_level: float, *, columns: int = 3) -> None:
     """Observed first, projected second, each with its interval; what cannot be known says why."""
-    currency, level = impact.currency, f"{confidence_level:.0f}% interval"
-    chance = impact.probability_positive
-    cards = (
-        (
-            "Observed impact",
-            f.money(impact.total_impact, currency, signed=True),
-            _interval_words(level, f.money_interval(impact.total_interval, currency), impact.reason),
-        ),
-        (
-            f"Projected over {impact.horizon_days} days" if impact.horizon_days else "Projected",
-            f.money(impact.annualized_impact, currency, signed=True),
-            _interval_words(level, f.money_interval(impact.annualized_interval, currency), impact.reason)
-            if impact.horizon_days
-            else "A one-off effect is not carried into the future.",
-        ),
-        (
-            "Return on cost",
-            f.ABSENT if impact.roi_percentage is None else f.relative(impact.roi_percentage / 100),
-            _return_words(impact, level),
-        ),
-        (
-            "Chance that it gained",
-            f.ABSENT if chance is None else f.share(chance),
-            "under the same uncertainty as the interval",
-        ),
-    )
+    level = f"{confidence_level:.0f}% interval"
+    cards = (_observed(impact, level), _projected(impact, level), _paid_back(impact, level))
     for first in range(0, len(cards), columns):
         for column, (label, value, words) in zip(st.columns(columns), cards[first : first + columns], strict=True):
             with column.container(border=True, gap="xxsmall", height="stretch"):
                 st.metric(label, value)
-                st.caption(words)
+                st.caption(f.plain(words))
 
 
 def truth(analysis: ExperimentAnalysis) -> None:
@@ -92,15 +68,37 @@ def truth(analysis: ExperimentAnalysis) -> None:
             st.markdown(f"- {f.plain(sentence)}")
 
 
-def _interval_words(level: str, bounds: str, reason: str | None) -> str:
-    return f.plain(reason or "No interval is known.") if bounds == f.ABSENT else f.plain(f"{level} {bounds}")
+def _observed(impact: EconomicImpact, level: str) -> tuple[str, str, str]:
+    words = _interval(level, impact.total_interval, impact)
+    if impact.probability_positive is not None:
+        words += f". The chance that it gained is {f.share(impact.probability_positive)}"
+    return "Observed impact", f.money(impact.total_impact, impact.currency, signed=True), f"{words}."
 
 
-def _return_words(impact: EconomicImpact, level: str) -> str:
+def _projected(impact: EconomicImpact, level: str) -> tuple[str, str, str]:
+    if not impact.horizon_days:
+        return "Projected", f.ABSENT, "A one-off effect is not carried into the future."
+    amount = f.money(impact.annualized_impact, impact.currency, signed=True)
+    return (
+        f"Projected over {impact.horizon_days} days",
+        amount,
+        f"{_interval(level, impact.annualized_interval, impact)}.",
+    )
+
+
+def _paid_back(impact: EconomicImpact, level: str) -> tuple[str, str, str]:
     if impact.cost is None:
-        return "No cost was entered; add one to see the return."
-    cost = f.money(impact.cost, impact.currency)
-    if impact.roi_interval is None:
-        return f.plain(f"on a cost of {cost}")
-    bounds = f"{f.relative(impact.roi_interval.lower / 100)} to {f.relative(impact.roi_interval.upper / 100)}"
-    return f.plain(f"{level} {bounds}, on a cost of {cost}")
+        return "Return on cost", f.ABSENT, "No cost was entered; add one to see the return."
+    words = f"on a cost of {f.money(impact.cost, impact.currency)}."
+    if impact.roi_percentage is None or impact.roi_interval is None:
+        return "Return on cost", f.ABSENT, words
+    bounds = " to ".join(
+        f.relative(bound / 100) for bound in (impact.roi_interval.lower, impact.roi_interval.upper)
+    )
+    return "Return on cost", f.relative(impact.roi_percentage / 100), f"{level} {bounds}, {words}"
+
+
+def _interval(level: str, interval: Interval | None, impact: EconomicImpact) -> str:
+    if interval is None:
+        return impact.reason or "The data give no interval"
+    return f"{level} {f.money_interval(interval, impact.currency)}"

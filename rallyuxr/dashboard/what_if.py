@@ -22,7 +22,7 @@ def panel(experiment: ExperimentDefinition, analysis: ExperimentAnalysis) -> Non
     with outcome, widgets.explained():
         impact = reprice(analysis, prices, projection=projection, cost=cost)
         _difference(analysis.economic_impact, impact)
-        headline.dollars(impact, experiment.confidence_level, columns=2)
+        headline.dollars(impact, experiment.confidence_level, columns=1)
 
 
 def _priced(metric_id: str, stored: PriceSnapshot) -> PriceSnapshot:

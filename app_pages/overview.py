@@ -10,6 +10,6 @@ experiments = loaders.newest_experiments(50)
 if not experiments:
     widgets.empty("No experiment yet", "Create one: its results appear here.")
 for experiment in experiments:
-    st.page_link("pages/results.py", label=plain(experiment.name), query_params={"experiment": experiment.id})
+    st.page_link("app_pages/results.py", label=plain(experiment.name), query_params={"experiment": experiment.id})
     if experiment.finding:
         st.caption(plain(experiment.finding.sentence))
