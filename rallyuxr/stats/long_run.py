@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Chosen by measurement, see docs/method.md and benchmarks/size_grid.py.
-MAX_ORDER = 12
-ORDER_PENALTY = 0.5
-COSINE_RATE = 0.375
-UNIT_ROOT_DISTANCE = 5.0
-MIN_DOF = 2.0
+# Chosen by measurement: docs/method.md, benchmarks/size_grid.py.
+MAX_ORDER = 12  # hours an autoregression may look back
+ORDER_PENALTY = 0.5  # of each further order; Akaike's is 2
+COSINE_RATE = 0.375  # cosines = rate · L^(2/3)
 MIN_COSINES = 4
-BORROWING_SHARE = 4
-CYCLE_DAYS = 6
-MIN_HOURS = 2 * MIN_COSINES
+MIN_HOURS = 2 * MIN_COSINES  # of which a window's cosines can be taken
+BORROWING_SHARE = 4  # a window this many times shorter than the other takes its Ω
+UNIT_ROOT_DISTANCE = 5.0  # 1 - Σφ is taken to be at least this over the number of hours
+MIN_DOF = 2.0
+CYCLE_DAYS = 6  # a window needs as many to have its daily cycle taken out
 
 
 class Window(NamedTuple):
@@ -88,8 +88,9 @@ def prewhitened_ewc(windows: Sequence[Window], *, max_order: int = MAX_ORDER) ->
     }
     lender = next(iter(measured))
     weights = {index: float(lengths[index]) for index in measured}
-    for index in set(range(len(windows))) - set(measured):
-        weights[lender] += lengths[lender] ** 2 / lengths[index]
+    for index, length in enumerate(lengths):
+        if index not in measured:
+            weights[lender] += lengths[lender] ** 2 / length
     parts = [(weights[index] * omega, cosines) for index, (omega, cosines) in measured.items()]
     recolour = 1.0 / np.maximum(1.0 - model.persistence, UNIT_ROOT_DISTANCE / sum(lengths))
     covariance = sum(part for part, _ in parts) * recolour[:, None, None] ** 2

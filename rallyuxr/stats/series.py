@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, RelativeEffect
-from rallyuxr.stats import long_run
+from rallyuxr.stats import cautions, long_run
 from rallyuxr.stats.influence import Array, InfluenceSeries, influence_series
 from rallyuxr.stats.relative import JointVariance, relative_effect
 from rallyuxr.stats.student import interval, two_sided_pvalue
@@ -27,10 +27,6 @@ Method = Literal[
 ]
 
 DEFAULT_METHOD: Method = "prewhitened_ewc"
-VERIFIED_DAYS = 7
-"""Size and coverage were measured for windows of this many days and more."""
-MIN_MEMORY_DOF = 6.0
-"""Fewer degrees of freedom for the hours' memory mean that it may last as long as the window."""
 ROUNDING = 1e-13
 """Differences smaller than this share of the level are rounding."""
 
@@ -155,13 +151,14 @@ def estimates_from_influence(
     name = DEFAULT_METHOD if method == "auto" else method
     if name not in estimators:
         raise InvalidInput(f"method is {method!r}: use auto or one of {', '.join(estimators)}")
+    estimator = estimators[name]
     rows = range(len(influence.estimate))
-    cautions = _design_cautions(influence, periods_per_day)
-    points = [_point(influence, row, name, confidence_level, cautions) for row in rows]
-    lacks = _lacks(influence, estimators[name], periods_per_day)
+    known = _design_cautions(influence, estimator, periods_per_day)
+    points = [_point(influence, row, name, confidence_level, known) for row in rows]
+    lacks = _lacks(influence, estimator, periods_per_day)
     if all(lacks):
         return tuple(_absent(point, reason) for point, reason in zip(points, lacks, strict=True))
-    noise = _noise(influence, estimators[name], periods_per_day)
+    noise = _noise(influence, estimator, periods_per_day)
     return tuple(
         _absent(points[row], lacks[row]) if lacks[row] else _with_error(points[row], influence, noise, row)
         for row in rows
@@ -174,14 +171,14 @@ class _Estimator(NamedTuple):
     run: Callable[[Sequence[long_run.Window]], long_run.SumVariance]
     shorter: int
     longer: int
-    removes_daily_cycle: bool = False
+    prewhitens: bool = False
 
 
 def _estimators(periods_per_day: int) -> dict[Method, _Estimator]:
     few, day = long_run.MIN_HOURS, periods_per_day
     return {
-        "prewhitened_ewc": _Estimator(long_run.prewhitened_ewc, 1, few, removes_daily_cycle=True),
-        "block": _Estimator(long_run.blocked_prewhitened_ewc, 4, 4 * few, removes_daily_cycle=True),
+        "prewhitened_ewc": _Estimator(long_run.prewhitened_ewc, 1, few, prewhitens=True),
+        "block": _Estimator(long_run.blocked_prewhitened_ewc, 4, 4 * few, prewhitens=True),
         "ewc": _Estimator(long_run.ewc, few, few),
         "newey_west": _Estimator(long_run.newey_west, 1, few),
         "newey_west_fixed_b": _Estimator(long_run.newey_west_fixed_b, few, few),
@@ -228,7 +225,7 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
             influence.memory / np.abs(influence.memory).max(axis=1)[:, None],
             influence.used,
             influence.windows,
-            periods_per_day=periods_per_day if estimator.removes_daily_cycle else None,
+            periods_per_day=periods_per_day if estimator.prewhitens else None,
         )
         noise = estimator.run(windows)
         spare_hours = influence.hours_used.sum(axis=1) - len(windows)
@@ -237,7 +234,7 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
 
 
 def _point(
-    influence: InfluenceSeries, row: int, method: str, confidence_level: float, cautions: tuple[Caution, ...]
+    influence: InfluenceSeries, row: int, method: str, confidence_level: float, warnings: tuple[Caution, ...]
 ) -> DidEstimate:
     """One metric's effect without its error: estimate, window means and what is known to be weak."""
     means = [mean if math.isfinite(mean) else None for mean in influence.cell_means[row].tolist()]
@@ -251,7 +248,7 @@ def _point(
         cell_means=CellMeans(
             treatment_pre=means[0], treatment_post=means[1], control_pre=means[2], control_post=means[3]
         ),
-        warnings=cautions,
+        warnings=warnings,
     )
 
 
@@ -282,6 +279,8 @@ def _with_error(point: DidEstimate, influence: InfluenceSeries, noise: _Noise, r
         dof=dof,
         confidence_level=point.confidence_level,
     )
+    drifts = float(noise.memory_dof[row]) < cautions.MIN_MEMORY_DOF
+    found = (cautions.near_unit_root(float(noise.persistence[row])),) if drifts else ()
     long_run_variance = std_error * std_error / sum(1.0 / length for length in influence.window_lengths)
     return point.model_copy(
         update={
@@ -293,52 +292,20 @@ def _with_error(point: DidEstimate, influence: InfluenceSeries, noise: _Noise, r
             "ci_upper": upper,
             "relative": relative,
             "long_run_variance": long_run_variance if math.isfinite(long_run_variance) else None,
-            "warnings": point.warnings
-            + _memory_cautions(float(noise.persistence[row]), float(noise.memory_dof[row])),
+            "warnings": point.warnings + found,
         }
     )
 
 
-def _design_cautions(influence: InfluenceSeries, periods_per_day: int) -> tuple[Caution, ...]:
-    cautions = []
+def _design_cautions(
+    influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int
+) -> tuple[Caution, ...]:
+    shorter, longer = min(influence.window_lengths), max(influence.window_lengths)
+    found = []
     if not influence.start:
-        cautions.append(
-            Caution(
-                code="no_baseline",
-                message="No hours before the start: this is a difference in means and counts any difference "
-                "the arms had before as effect.",
-            )
-        )
-    lengths = influence.window_lengths
-    if min(lengths) * long_run.BORROWING_SHARE < max(lengths):
-        cautions.append(
-            Caution(
-                code="borrowed_noise",
-                message=f"Windows of {lengths[0]} and {lengths[1]} periods: the shorter one is taken to be as "
-                "noisy as the longer.",
-            )
-        )
-    days = min(lengths) / periods_per_day
-    if days < VERIFIED_DAYS:
-        cautions.append(
-            Caution(
-                code="few_days",
-                message=f"The shorter window has {days:.1f} days; intervals were verified for {VERIFIED_DAYS} "
-                "and more.",
-            )
-        )
-    return tuple(cautions)
-
-
-def _memory_cautions(persistence: float, memory_dof: float) -> tuple[Caution, ...]:
-    """Where hours remember nearly as long as the window lasts, no interval can be relied on."""
-    if memory_dof >= MIN_MEMORY_DOF:
-        return ()
-    return (
-        Caution(
-            code="near_unit_root",
-            message=f"The arms' difference drifts (its autoregressive sum is {persistence:.2f}) and the windows "
-            "are too short to tell for how long. No method keeps its error rate then: the uncertainty may be "
-            "larger than the interval says.",
-        ),
-    )
+        found.append(cautions.no_baseline())
+    if estimator.prewhitens and shorter * long_run.BORROWING_SHARE < longer:
+        found.append(cautions.borrowed_noise(shorter, longer))
+    if shorter < cautions.VERIFIED_DAYS * periods_per_day:
+        found.append(cautions.few_days(shorter / periods_per_day))
+    return tuple(found)
