@@ -11,7 +11,6 @@ _SUMS = ("orders", "items", "gross", "discounts", "refunds", "net", "shipping", 
 _OF_ROW: Mapping[str, Callable[[Aggregate], Any]] = {
     "average_order_value": lambda row: _ratio(row.net, row.orders),
     "items_per_order": lambda row: _ratio(Decimal(row.items), row.orders),
-    "returning_customers": lambda row: row.customers - row.new_customers,
 }
 _OF_RANGE: Mapping[str, Callable[[Sequence[Aggregate]], Any]] = {
     **{name: lambda rows, name=name: sum(getattr(row, name) for row in rows) for name in _SUMS},  # type: ignore[misc]

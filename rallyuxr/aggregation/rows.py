@@ -54,6 +54,7 @@ def aggregate(tally: Tally, start: datetime, end: datetime, currency: str) -> Ag
         tax=money(tally.tax),
         customers=len(tally.customers),
         new_customers=len(tally.newcomers),
+        returning_customers=len(tally.customers.keys() - set(tally.newcomers)),
         statuses=dict(tally.statuses),
         channels={name: ChannelTotal(orders=n, net=money(net)) for name, (n, net) in tally.channels.items()},
         products=tuple(ProductTotal(sku=sku, quantity=n, gross=money(gross)) for sku, (n, gross) in best),

@@ -32,7 +32,6 @@ def tally_orders(orders: Iterable[Order], newcomers: Collection[str] = ()) -> Ta
     known = tuple(orders)
     counted = [order for order in known if order.status != "cancelled"]
     currency = known[0].currency if known else "USD"
-    buyers = {order.customer_id for order in counted}
     return Tally(
         orders=len(counted),
         items=sum(_quantity(order) for order in counted),
@@ -49,7 +48,7 @@ def tally_orders(orders: Iterable[Order], newcomers: Collection[str] = ()) -> Ta
             for item in order.items
         ),
         customers=_pairs((order.customer_id, (1, to_minor(order.net, currency))) for order in counted),
-        newcomers=tuple(sorted(buyers.intersection(newcomers))),
+        newcomers=tuple(sorted({order.customer_id for order in known}.intersection(newcomers))),
         arms=_arms(counted, currency),
     )
 

@@ -42,10 +42,15 @@ def process_stream(
     processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
     answer = process_partial_response(event, guarded, processor, lambda_context)
     left = answer["batchItemFailures"]
-    logger.info("batch done", extra={"records": len(event["Records"]), "left": len(left), "lag_ms": _lag_ms(event)})
+    log_batch(event, left=len(left))
     if left:
         raise Unavailable(f"{len(left)} of {len(event['Records'])} records met a transient fault; send them again.")
     return dict(answer)
+
+
+def log_batch(event: dict[str, Any], *, left: int = 0) -> None:
+    """One line for a batch: its size, what is left of it, and how far behind its oldest change was."""
+    logger.info("batch done", extra={"records": len(event["Records"]), "left": left, "lag_ms": _lag_ms(event)})
 
 
 def reason_of(fault: Exception) -> str:

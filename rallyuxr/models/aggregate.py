@@ -36,8 +36,9 @@ class ArmTally(Record):
 class Tally(Record):
     """Orders counted and summed; tallies of disjoint sets of orders add up to the tally of their union.
 
-    Cancelled orders appear in `statuses` alone. `newcomers` are the customers whose first order with the
-    merchant is among these. `products` hold quantity and gross sales, the other pairs orders and net sales.
+    Cancelled orders appear in `statuses` and `newcomers` alone. `newcomers` are the customers whose first order
+    with the merchant is among these, whatever became of it. `products` hold quantity and gross sales, the
+    other pairs orders and net sales.
     """
 
     orders: int = 0
@@ -92,9 +93,9 @@ class Aggregate(Record):
     """One hour or one day of a merchant.
 
     `net` = gross − discounts − refunds, without shipping and tax. Ratios are kept as their two parts: average order
-    value is net / orders, items per order items / orders, revenue per customer net / customers. `customers` are
-    distinct within the row, so rows do not add up in it; `new_customers` do. Products are the
-    fifty best sold by gross sales.
+    value is net / orders, items per order items / orders, revenue per customer net / customers. `customers` and
+    `returning_customers` are distinct within the row, so rows do not add up in them. `new_customers` placed their
+    first order here, whatever became of it, and add up. Products are the fifty best sold by gross sales.
     """
 
     start: Timestamp
@@ -109,6 +110,7 @@ class Aggregate(Record):
     tax: Exact
     customers: int
     new_customers: int
+    returning_customers: int
     statuses: dict[str, int]
     channels: dict[str, ChannelTotal]
     products: tuple[ProductTotal, ...]

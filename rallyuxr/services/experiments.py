@@ -20,6 +20,7 @@ from rallyuxr.models import (
 )
 from rallyuxr.models.experiment import ALLOWED_MOVES
 from rallyuxr.services.context import Context
+from rallyuxr.services.merchants import watch_orders
 from rallyuxr.services.progress import report_failure
 from rallyuxr.store import RESULTS_GENERATOR, Portfolio, Position, pause
 
@@ -67,6 +68,7 @@ def create_experiment(
 
     Raises:
         Conflict: the request id was used for another plan.
+        NotFound, InvalidInput: a merchant of the orders plan does not exist, or sells in another currency.
     """
     change = ctx.change()
     experiment = ExperimentDefinition(
@@ -76,6 +78,8 @@ def create_experiment(
         updated_at=change.at,
         created_by=ctx.actor,
     )
+    if experiment.data_source == "orders":
+        watch_orders(ctx, experiment)
     try:
         ctx.store.experiments.create(experiment, change)
     except Conflict:

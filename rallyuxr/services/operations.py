@@ -10,6 +10,7 @@ from rallyuxr.models import ExperimentDefinition, Record, Timestamp
 from rallyuxr.services.analyses import analyze_version
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import start_generation
+from rallyuxr.services.order_experiments import publish_pending
 from rallyuxr.store import ANALYSIS_PROCESSOR, RESULTS_GENERATOR, TABLES, Waiting
 
 Condition = Literal["healthy", "degraded", "down"]
@@ -60,6 +61,7 @@ class ReconcileReport(Record):
     experiments: int = 0
     analysed: tuple[str, ...] = ()
     regenerated: tuple[str, ...] = ()
+    followed_orders: tuple[str, ...] = ()
     chunks_tidied: int = 0
     problems: dict[str, str] = Field(default_factory=dict)
 
@@ -138,7 +140,7 @@ def stored_size(ctx: Context) -> tuple[StoredSize, ...]:
 
 
 def reconcile(ctx: Context) -> ReconcileReport:
-    """Finish what was interrupted: analyse data whose event was lost, ask again for simulated data, tidy chunks.
+    """Finish what was interrupted: analyse data whose event was lost, ask again for simulated data, follow orders.
 
     A fault with one experiment is reported and the others go on.
     """
@@ -156,12 +158,14 @@ def reconcile(ctx: Context) -> ReconcileReport:
             raise
         except RallyError as error:
             problems[experiment.id] = error.message
+    orders = publish_pending(ctx)
     return ReconcileReport(
         experiments=experiments,
+        followed_orders=orders.published,
         analysed=tuple(analysed),
         regenerated=tuple(regenerated),
         chunks_tidied=tidied,
-        problems=problems,
+        problems={**problems, **orders.failed},
     )
 
 

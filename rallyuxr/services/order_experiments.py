@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rallyuxr.aggregation.experiment_series import HOUR, Rows, experiment_data, first_assigned_hour
-from rallyuxr.errors import InvalidInput, RallyError
+from rallyuxr.errors import NotFound, RallyError
 from rallyuxr.models import ExperimentData, ExperimentDefinition
 from rallyuxr.models.aggregate import Aggregate
 from rallyuxr.models.order import Merchant
+from rallyuxr.services.analytics import read_rows
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import get_experiment
-from rallyuxr.services.merchants import read_rows, require_merchant
+from rallyuxr.services.merchants import experiment_merchants
 from rallyuxr.services.results import PublishedVersion, publish_results
 
 QUIET = timedelta(seconds=60)
@@ -24,18 +25,6 @@ class PendingPublished:
 
     published: tuple[str, ...]
     failed: Mapping[str, str]
-
-
-def watch_orders(ctx: Context, experiment: ExperimentDefinition) -> None:
-    """Let the experiment's data follow its merchants' orders from now on; orders that exist already count too.
-
-    Raises:
-        NotFound: a merchant does not exist.
-        InvalidInput: a merchant sells in another currency than the experiment's.
-    """
-    for merchant in _merchants(ctx, experiment):
-        ctx.store.orders.watch(merchant.merchant_id, experiment.id, experiment.baseline_start, experiment.end_date)
-    ctx.store.orders.mark_pending(experiment.id, ctx.clock())
 
 
 def publish_orders(ctx: Context, experiment_id: str) -> PublishedVersion | None:
@@ -52,7 +41,8 @@ def publish_orders(ctx: Context, experiment_id: str) -> PublishedVersion | None:
 def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublished:
     """Publish every experiment whose orders changed, unless it was published within `quiet`.
 
-    What is passed over or fails stays marked and is tried again by a later call.
+    What is passed over or fails stays marked and is tried again by a later call; what was never created is
+    forgotten.
     """
     published, failed = [], {}
     for experiment_id, marked_at in ctx.store.orders.pending().items():
@@ -61,6 +51,8 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
             continue
         try:
             version = publish_orders(ctx, experiment_id)
+        except NotFound:
+            version = None
         except RallyError as problem:
             failed[experiment_id] = problem.message
             continue
@@ -72,23 +64,10 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
 
 def orders_data(ctx: Context, experiment: ExperimentDefinition) -> ExperimentData:
     """The experiment's data as the merchants' aggregates give them now."""
-    merchants = _merchants(ctx, experiment)
+    merchants = experiment_merchants(ctx, experiment)
     rows = {merchant.merchant_id: _hourly_rows(ctx, merchant, experiment) for merchant in merchants}
     first = _observed_from(ctx, experiment, merchants, rows)
     return experiment_data(experiment, rows, first, max(first, _observed_until(ctx, experiment, rows)))
-
-
-def _merchants(ctx: Context, experiment: ExperimentDefinition) -> tuple[Merchant, ...]:
-    if experiment.orders is None:
-        raise InvalidInput(f"Experiment {experiment.id} has no orders plan, so orders are not its data.")
-    merchants = tuple(require_merchant(ctx, name) for name in experiment.orders.merchants)
-    for merchant in merchants:
-        if merchant.currency != experiment.currency:
-            raise InvalidInput(
-                f"Merchant {merchant.merchant_id} sells in {merchant.currency} and the experiment counts in "
-                f"{experiment.currency}: choose merchants of one currency, and give the experiment that currency."
-            )
-    return merchants
 
 
 def _hourly_rows(ctx: Context, merchant: Merchant, experiment: ExperimentDefinition) -> tuple[Aggregate, ...]:

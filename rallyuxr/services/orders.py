@@ -12,7 +12,7 @@ from rallyuxr.models.base import iso_z
 from rallyuxr.models.order import Merchant, Order, OrderReceipt, Outcome
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import require_merchant
-from rallyuxr.store.orders import ORDERS_PER_TRANSACTION
+from rallyuxr.store import ORDERS_PER_TRANSACTION
 
 MAX_BATCH = 1_000
 CLOCK_TOLERANCE = timedelta(days=1)

@@ -10,10 +10,10 @@ from rallyuxr.store.experiments import ExperimentRepository, Listing, PipelineFa
 from rallyuxr.store.exports import ExportFiles
 from rallyuxr.store.failures import Failure, FailureQueue, Waiting
 from rallyuxr.store.faults import pause
-from rallyuxr.store.functions import ANALYSIS_PROCESSOR, RESULTS_GENERATOR, Functions
+from rallyuxr.store.functions import ANALYSIS_PROCESSOR, ORDER_AGGREGATOR, RESULTS_GENERATOR, Functions
 from rallyuxr.store.idempotency import IdempotencyKeys
 from rallyuxr.store.metric_values import MetricValueRepository
-from rallyuxr.store.orders import OrderRepository
+from rallyuxr.store.orders import ORDERS_PER_TRANSACTION, OrderRepository, order_from_image
 from rallyuxr.store.portfolio import Portfolio
 from rallyuxr.store.results import Manifest, ResultsRepository, manifest_version
 from rallyuxr.store.tables import TABLES
@@ -43,6 +43,8 @@ class Store:
 
 __all__ = [
     "ANALYSIS_PROCESSOR",
+    "ORDERS_PER_TRANSACTION",
+    "ORDER_AGGREGATOR",
     "RESULTS_GENERATOR",
     "TABLES",
     "AggregateRepository",
@@ -69,5 +71,6 @@ __all__ = [
     "Waiting",
     "analysis_writes",
     "manifest_version",
+    "order_from_image",
     "pause",
 ]

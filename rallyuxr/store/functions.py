@@ -9,6 +9,7 @@ from rallyuxr.store.cloud import Cloud
 
 RESULTS_GENERATOR = "resultsGenerator"
 ANALYSIS_PROCESSOR = "analysisProcessor"
+ORDER_AGGREGATOR = "orderAggregator"
 
 
 class Functions:

@@ -1,0 +1,43 @@
+"""The Lambda behind the stream of orders: bring up to date the aggregates and experiments that orders touch."""
+
+from functools import lru_cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+
+from rallyuxr.errors import Unavailable
+from rallyuxr.handlers.batch import log_batch, logger, process_stream
+from rallyuxr.models.order import Order
+from rallyuxr.services.context import Context, connect
+from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_experiments import publish_pending
+from rallyuxr.store import ORDER_AGGREGATOR, order_from_image
+
+deployment = lru_cache(maxsize=1)(connect)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Aggregate the batch at once, each hour only once; record by record if one of them is bad."""
+    ctx = deployment()
+    try:
+        aggregate_orders(ctx, [order for record in event["Records"] if (order := _order(record))])
+        log_batch(event)
+        answer: dict[str, Any] = {"batchItemFailures": []}
+    except Unavailable:
+        raise
+    except Exception:
+        answer = process_stream(ctx, event, context, aggregate_record, function=ORDER_AGGREGATOR)
+    for experiment_id, reason in publish_pending(ctx).failed.items():
+        logger.error("orders not published", extra={"experiment_id": experiment_id, "reason": reason})
+    return answer
+
+
+def aggregate_record(ctx: Context, record: DynamoDBRecord) -> None:
+    """Aggregate the order of one record."""
+    if order := _order(record.raw_event):
+        aggregate_orders(ctx, [order])
+
+
+def _order(record: dict[str, Any]) -> Order | None:
+    image = record["dynamodb"].get("NewImage")
+    return order_from_image(image) if image else None
