@@ -10,9 +10,10 @@ from typing import Any, Literal
 from infra import bundle, specs
 from infra.cloud import Cloud
 from infra.resources.alarms import Alarm
-from infra.resources.api import HttpApi, Tokens
+from infra.resources.api import FUNCTION, HttpApi, Tokens
 from infra.resources.base import Properties, Resource
-from infra.resources.functions import Function, Layer, LogGroup, Role
+from infra.resources.functions import Function, Layer
+from infra.resources.roles import LogGroup, Role
 from infra.resources.storage import Bucket, Queue
 from infra.resources.tables import DynamoTable
 from infra.resources.triggers import Mapping, Schedule
@@ -28,20 +29,19 @@ class Change:
     differences: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"{self.action} {self.title}"]
-        lines += [f"    {key}: {old!r} -> {new!r}" for key, (old, new) in self.differences.items()]
-        return "\n".join(lines)
+        details = (line for key, (old, new) in self.differences.items() for line in _lines(key, old, new))
+        return "\n    ".join([f"{self.action} {self.title}", *details])
 
 
 def stack(cloud: Cloud, tokens: Tokens | None = None) -> list[Resource]:
     """Every resource of a stage, each after those it needs."""
     layer, code = Layer(cloud), bundle.build_code()
-    environment = {"RALLYUXR_API_AUTH": "open" if tokens is None else "jwt"}
+    environments = {FUNCTION: {"RALLYUXR_API_AUTH": "open" if tokens is None else "jwt"}}
     resources: list[Resource] = [DynamoTable(cloud, table) for table in TABLES]
     resources += [Bucket(cloud), Queue(cloud, specs.FAILURES), layer]
     for function in specs.FUNCTIONS:
         resources += [Role(cloud, function), LogGroup(cloud, function)]
-        resources.append(Function(cloud, function, layer, code, environment))
+        resources.append(Function(cloud, function, layer, code, environments.get(function.name, {})))
     resources += [Mapping(cloud, mapping) for mapping in specs.MAPPINGS]
     resources += [Schedule(cloud, schedule) for schedule in specs.SCHEDULES]
     resources.append(HttpApi(cloud, tokens))
@@ -103,3 +103,13 @@ def _change(resource: Resource) -> Change | None:
 
 def _differences(there: Properties, wanted: Properties) -> dict[str, tuple[Any, Any]]:
     return {key: (there.get(key), value) for key, value in wanted.items() if there.get(key) != value}
+
+
+def _lines(key: str, there: Any, wanted: Any) -> Iterator[str]:
+    """One line for each value that differs, however deep it lies."""
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        for name in sorted(there.keys() | wanted.keys()):
+            if there.get(name) != wanted.get(name):
+                yield from _lines(f"{key}.{name}", there.get(name), wanted.get(name))
+    else:
+        yield f"{key}: {there!r} -> {wanted!r}"

@@ -37,7 +37,7 @@ class HttpApi(Resource):
 
     def wanted(self) -> Properties:
         return {
-            "cors": _CORS,
+            "cors": _comparable(_CORS),
             "integration": self.cloud.function_arn(FUNCTION),
             "authorizer": None if self.tokens is None else [self.tokens.issuer, self.tokens.audience],
             "route": "open" if self.tokens is None else "JWT",
@@ -54,7 +54,7 @@ class HttpApi(Resource):
         tokens = (authorizer or {}).get("JwtConfiguration")
         leads = bool(route) and route.get("Target") == f"integrations/{(integration or {}).get('IntegrationId')}"
         return {
-            "cors": {key: there.get("CorsConfiguration", {}).get(key) for key in _CORS},
+            "cors": _comparable(there.get("CorsConfiguration", {})),
             "integration": (integration or {}).get("IntegrationUri"),
             "authorizer": [tokens["Issuer"], *tokens["Audience"]] if tokens else None,
             "route": {"NONE": "open"}.get(kind := route.get("AuthorizationType", "NONE"), kind) if leads else None,
@@ -140,3 +140,9 @@ class HttpApi(Resource):
 
     def _source(self, api: str) -> str:
         return self.cloud.arn("execute-api", f"{api}/*")
+
+
+def _comparable(cors: Any) -> dict[str, Any]:
+    """The settings without the order that the cloud gives its lists."""
+    settings = {key: cors.get(key) for key in _CORS}
+    return {key: sorted(value) if isinstance(value, list) else value for key, value in settings.items()}

@@ -1,26 +1,18 @@
-"""Lambda functions, the layer they share, and each one's role and log group."""
+"""Lambda functions and the layer they share."""
 
 import base64
 import hashlib
-import json
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra import access, bundle, specs
+from infra import bundle, specs
 from infra.cloud import Cloud
 from infra.resources.base import Properties, Resource, is_absent
+from infra.resources.patience import once_possible, role_unsettled
 from rallyuxr.version import __version__
 
-_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
-_ROLE_SETTLES_SECONDS = 60.0
 _PATIENCE: Any = {"Delay": 0.2, "MaxAttempts": 1500}
 
 
@@ -70,80 +62,6 @@ class Layer(Resource):
             self.cloud.functions.delete_layer_version(LayerName=self.name, VersionNumber=number)
 
 
-class Role(Resource):
-    """What one function may do, and nothing else."""
-
-    kind = "role"
-
-    def __init__(self, cloud: Cloud, function: specs.Function) -> None:
-        super().__init__(cloud, cloud.name(function.name))
-        self.function = function
-
-    def wanted(self) -> Properties:
-        statements = (*self.function.may, access.logs(self.function.name))
-        return {"trust": _TRUST, "policy": access.policy(statements, self.cloud)}
-
-    def read(self) -> Properties | None:
-        iam = self.cloud.iam
-        try:
-            trust: Any = iam.get_role(RoleName=self.name)["Role"]["AssumeRolePolicyDocument"]
-        except ClientError as error:
-            if is_absent(error):
-                return None
-            raise
-        return {"trust": trust, "policy": self._policy()}
-
-    def create(self) -> None:
-        self.cloud.iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(_TRUST))
-
-    def update(self, changed: Properties) -> None:
-        iam = self.cloud.iam
-        if "trust" in changed:
-            iam.update_assume_role_policy(RoleName=self.name, PolicyDocument=json.dumps(_TRUST))
-        if "policy" in changed:
-            policy = json.dumps(changed["policy"])
-            iam.put_role_policy(RoleName=self.name, PolicyName="access", PolicyDocument=policy)
-
-    def delete(self) -> None:
-        if self._policy() is not None:
-            self.cloud.iam.delete_role_policy(RoleName=self.name, PolicyName="access")
-        self.cloud.iam.delete_role(RoleName=self.name)
-
-    def _policy(self) -> Any:
-        try:
-            return self.cloud.iam.get_role_policy(RoleName=self.name, PolicyName="access")["PolicyDocument"]
-        except ClientError as error:
-            if is_absent(error):
-                return None
-            raise
-
-
-class LogGroup(Resource):
-    """A function's log, kept a limited time."""
-
-    kind = "log group"
-
-    def __init__(self, cloud: Cloud, function: specs.Function) -> None:
-        super().__init__(cloud, f"/aws/lambda/{cloud.name(function.name)}")
-
-    def wanted(self) -> Properties:
-        return {"retentionDays": specs.LOG_RETENTION_DAYS}
-
-    def read(self) -> Properties | None:
-        groups = self.cloud.logs.describe_log_groups(logGroupNamePrefix=self.name)["logGroups"]
-        mine = next((group for group in groups if group["logGroupName"] == self.name), None)
-        return None if mine is None else {"retentionDays": mine.get("retentionInDays")}
-
-    def create(self) -> None:
-        self.cloud.logs.create_log_group(logGroupName=self.name)
-
-    def update(self, changed: Properties) -> None:
-        self.cloud.logs.put_retention_policy(logGroupName=self.name, retentionInDays=changed["retentionDays"])
-
-    def delete(self) -> None:
-        self.cloud.logs.delete_log_group(logGroupName=self.name)
-
-
 class Function(Resource):
     """A Lambda function, its configuration, and where failed asynchronous invocations go."""
 
@@ -183,14 +101,15 @@ class Function(Resource):
         }
 
     def create(self) -> None:
-        self._once_the_role_is_known(
+        once_possible(
             lambda: self.cloud.functions.create_function(
                 FunctionName=self.name,
                 Code={"ZipFile": self.code},
                 Layers=[self._layer_arn()],
                 Architectures=[bundle.architecture()],  # type: ignore[list-item]
                 **self._configuration(),
-            )
+            ),
+            role_unsettled,
         )
         self._wait()
 
@@ -205,8 +124,9 @@ class Function(Resource):
             self._wait()
         if "layer" in changed or self._configuration().keys() & changed.keys():
             configuration: dict[str, Any] = {**self._configuration(), "Layers": [self._layer_arn()]}
-            self._once_the_role_is_known(
-                lambda: functions.update_function_configuration(FunctionName=self.name, **configuration)
+            once_possible(
+                lambda: functions.update_function_configuration(FunctionName=self.name, **configuration),
+                role_unsettled,
             )
             self._wait()
         if "failures" in changed:
@@ -253,30 +173,18 @@ class Function(Resource):
         if failures is None:
             self.cloud.functions.delete_function_event_invoke_config(FunctionName=self.name)
             return
-        self._once_the_role_is_known(
+        once_possible(
             lambda: self.cloud.functions.put_function_event_invoke_config(
                 FunctionName=self.name,
                 MaximumRetryAttempts=failures["retries"],
                 DestinationConfig={"OnFailure": {"Destination": failures["to"]}},
-            )
+            ),
+            role_unsettled,
         )
 
     def _layer_arn(self) -> str:
         identity = bundle.layer_identity()
         return next(arn for arn, content in self.layer.versions().items() if content == identity)
-
-    def _once_the_role_is_known(self, call: Callable[[], Any]) -> None:
-        """Lambda refuses a role for some seconds after IAM made or changed it."""
-        deadline = time.monotonic() + _ROLE_SETTLES_SECONDS
-        while True:
-            try:
-                call()
-                return
-            except ClientError as error:
-                settling = error.response["Error"]["Code"] == "InvalidParameterValueException"
-                if not settling or "role" not in str(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(2)
 
     def _wait(self) -> None:
         for state in ("function_active_v2", "function_updated_v2"):

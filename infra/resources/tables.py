@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 
 from infra.cloud import Cloud
 from infra.resources.base import Properties, Resource, is_absent
+from infra.resources.patience import backups_unsettled, once_possible
 from rallyuxr.errors import Conflict
 from rallyuxr.store.tables import Index, Table
 
@@ -96,8 +97,11 @@ class DynamoTable(Resource):
                 TimeToLiveSpecification={"Enabled": True, "AttributeName": changed["expiresBy"]},
             )
         if "pointInTimeRecovery" in changed:
-            dynamodb.update_continuous_backups(
-                TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            once_possible(
+                lambda: dynamodb.update_continuous_backups(
+                    TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+                ),
+                backups_unsettled,
             )
         if "deletionProtection" in changed:
             dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)

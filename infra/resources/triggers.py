@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from infra import specs
 from infra.cloud import Cloud
 from infra.resources.base import Properties, Resource, is_absent
+from infra.resources.patience import once_possible, role_unsettled
 from infra.resources.tables import DynamoTable
 
 
@@ -45,7 +46,9 @@ class Mapping(Resource):
     def create(self) -> None:
         stream = DynamoTable(self.cloud, self.mapping.table).stream_arn()
         arguments: dict[str, Any] = {"EventSourceArn": stream, "StartingPosition": "TRIM_HORIZON"}
-        self.cloud.functions.create_event_source_mapping(FunctionName=self.function, **arguments, **self.wanted())
+        arguments |= self.wanted()
+        create = self.cloud.functions.create_event_source_mapping
+        once_possible(lambda: create(FunctionName=self.function, **arguments), role_unsettled)
 
     def update(self, changed: Properties) -> None:
         there = self._find() or {}

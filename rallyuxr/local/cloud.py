@@ -84,7 +84,7 @@ def ensure_running(
         if note and _answers(data_dir, note, ended=lambda: running(data_dir) is None):
             return Endpoint(_url(note), note["pid"], data_dir, started_here=False)
         _reap(data_dir)
-        return _start(data_dir, port, layers_dir or data_dir / "layers", snapshot_seconds)
+        return _start(data_dir, port, (layers_dir or data_dir / "layers").absolute(), snapshot_seconds)
 
 
 def running(data_dir: Path) -> dict[str, int] | None:

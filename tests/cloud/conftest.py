@@ -4,7 +4,8 @@
 |---------------|--------------------------------------------------------------------------------------------|
 | `cloud`       | the running embedded cloud (`Endpoint`), nothing deployed yet                              |
 | `deployed`    | the stack in it (`Deployment`): `AWS_ENDPOINT_URL`, keys and `RALLYUXR_STAGE` are set        |
-| `own_account` | the same in an account that no other test sees, so its tables are empty; takes some seconds |
+| `own_account` | the same in an account that no other test sees, so its tables are empty; takes some seconds, and |
+|               | its API is out of reach: unsigned requests lead to the first account only                     |
 
 Tables are shared by the tests of a process: name what you create after your test.
 """
