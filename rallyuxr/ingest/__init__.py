@@ -2,6 +2,7 @@
 
 from rallyuxr.ingest.options import MAX_BYTES, ReadOptions
 from rallyuxr.ingest.problems import Problem
-from rallyuxr.ingest.upload import MetricCoverage, Upload, inspect_results, read_results
+from rallyuxr.ingest.reading import inspect_results, read_results
+from rallyuxr.ingest.upload import MetricCoverage, Upload
 
 __all__ = ["MAX_BYTES", "MetricCoverage", "Problem", "ReadOptions", "Upload", "inspect_results", "read_results"]

@@ -21,6 +21,10 @@ class ArrowColumn:
         """Whether any cell is not null."""
         return bool(self.cells.null_count < len(self.cells))
 
+    def first(self, count: int) -> list[str]:
+        """The first cells as text."""
+        return ArrowColumn(self.cells[:count]).texts()
+
     def texts(self) -> list[str]:
         """Numbers and times as Arrow writes them; times in UTC end in Z."""
         import pyarrow as pa

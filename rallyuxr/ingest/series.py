@@ -1,6 +1,6 @@
 """Readings to the two series of each metric: duplicates refused, finer rows averaged into their hour."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 from rallyuxr.ingest.cells import Flags
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.readings import Readings
-from rallyuxr.models import MetricSeries
+from rallyuxr.models import Caution, MetricSeries
 from rallyuxr.models.results import Floats, Hours
 
 HOUR, DAY = np.timedelta64(3600, "s"), np.timedelta64(86400, "s")
@@ -54,9 +54,14 @@ def into_hours(readings: Readings) -> Readings:
     )
 
 
-def off_the_hour(readings: Readings) -> int:
-    """How many readings do not begin on a full hour."""
-    return int(np.count_nonzero(readings.time != _floor(readings.time)))
+def cautions(readings: Readings, hourly: Readings) -> Iterator[Caution]:
+    """What `into_hours` did to the readings, if anything."""
+    if off := int(np.count_nonzero(readings.time != _floor(readings.time))):
+        yield Caution(
+            code="not_on_the_hour",
+            message=f"{off:,} of {readings.row.size:,} values do not begin on a full hour; each counts in the hour "
+            f"it lies in. Values of one hour were averaged, weighted by sample size: {hourly.row.size:,} are left.",
+        )
 
 
 def granularity(times: Hours, log: ProblemLog) -> Literal["hourly", "daily"]:

@@ -22,6 +22,9 @@ class Column(Protocol):
     def filled(self) -> bool:
         """Whether any cell has content."""
 
+    def first(self, count: int) -> Sequence[str]:
+        """The first cells as text."""
+
     def texts(self) -> Sequence[str]:
         """Every cell as text; an absent one is empty."""
 
@@ -38,6 +41,10 @@ class TextColumn:
     def filled(self) -> bool:
         """Whether any cell holds more than spaces."""
         return any(map(str.strip, self.cells))
+
+    def first(self, count: int) -> Sequence[str]:
+        """The first cells."""
+        return self.cells[:count]
 
     def texts(self) -> Sequence[str]:
         """The cells themselves."""

@@ -7,9 +7,9 @@ import numpy as np
 
 from rallyuxr.ingest.cells import Codes, Flags, Labels, read_labels, read_numbers
 from rallyuxr.ingest.columns import Layout, snake_case
+from rallyuxr.ingest.names import INVALID, METRIC_ID, read_arms, read_metrics
 from rallyuxr.ingest.options import ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
-from rallyuxr.ingest.readings import INVALID, METRIC_ID, read_arms, read_metrics
 from rallyuxr.ingest.table import Table
 from rallyuxr.ingest.times import Times, read_times
 from rallyuxr.models import Caution, UnitPanel

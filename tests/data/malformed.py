@@ -340,6 +340,15 @@ MALFORMED: dict[str, Malformed] = {
         value="3.4",
         options={"value_types": {"conversion_rate": "proportion"}},
     ),
+    "denominators of one arm only": Malformed(
+        lambda: csv(
+            "2025-01-15,0.1,0.2,10,12,5",
+            header="timestamp,treatmentValue,controlValue,treatmentSampleSize,controlSampleSize,controlDenominator",
+        ),
+        "There is a control_denominator, but none of the other arm.",
+        "of both arms, or of neither",
+        options={"metric": "ctr"},
+    ),
     "ratio without its denominator": Malformed(
         lambda: csv(
             *(f"{row},{n}" for row, n in zip(ROWS, ("10", "", "12", "9"), strict=True)),
