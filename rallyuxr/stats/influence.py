@@ -194,13 +194,14 @@ def _means(values: Array, used: Mask) -> Array:
 
 
 def _rescaled(difference: Array, counts: Sequence[Array | None], used: Mask, start: int) -> Array:
-    """The difference times (participants behind it)^¼, around its window means again.
+    """The difference times (participants behind it)^¼ over its mean, around its window means again.
 
     Behind a difference of two means stand their counts' harmonic sum, 1 / (1/n + 1/m).
     """
     treatment_n, control_n = (1.0 if given is None else given for given in counts)
     share = treatment_n / (treatment_n + control_n)
-    rescaled: Array = np.where(used, difference * (share * control_n) ** 0.25, 0.0)
+    root = np.where(used, share * control_n, 0.0) ** 0.25
+    rescaled: Array = difference * root / _means(root, used)[:, None]
     for window in (slice(0, start), slice(start, None)):
         rescaled[:, window] -= _means(rescaled[:, window], used[:, window])[:, None] * used[:, window]
     return rescaled

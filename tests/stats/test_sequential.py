@@ -45,13 +45,13 @@ def test_peeking_every_hour_under_serial_correlation(kind, phi, baseline_days):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phi", [0.0, 0.6, 0.9])
-@pytest.mark.parametrize("baseline_days", [0, 7, 28])
+@pytest.mark.parametrize("phi", [0.0, 0.9])
+@pytest.mark.parametrize("baseline_days", [0, 14])
 def test_peeking_every_hour_of_two_weeks(phi, baseline_days):
     fixed, valid = ever_rejected(
-        kind="autoregressive", phi=phi, baseline_days=baseline_days, draws=400, post_days=14
+        kind="autoregressive", phi=phi, baseline_days=baseline_days, draws=200, post_days=14
     )
-    assert valid <= 0.06
+    assert valid <= 0.05
     assert fixed > 0.10
 
 
