@@ -83,8 +83,8 @@ def _arm_moments(units: UnitMeans, member: Flags) -> ArmMoments:
     if not n_units:
         return ArmMoments(0, np.zeros(k), np.zeros((k, k)))
     weight = member.astype(np.float64) if units.weight is None else np.where(member, units.weight, 0.0)
-    weight /= weight.sum()
-    mean = np.array([weight @ values for values in variables])
+    total = weight.sum()
+    mean = np.array([weight @ values for values in variables]) / total
     scatter = np.zeros((k, k))
     for start in range(0, member.size, _UNITS_PER_BLOCK):
         block = slice(start, start + _UNITS_PER_BLOCK)
@@ -92,4 +92,4 @@ def _arm_moments(units: UnitMeans, member: Flags) -> ArmMoments:
         deviation *= weight[block]
         scatter += deviation @ deviation.T
     correction = n_units / (n_units - 1) if n_units > 1 else 0.0
-    return ArmMoments(n_units, mean, scatter * correction)
+    return ArmMoments(n_units, mean, scatter * correction / total**2)

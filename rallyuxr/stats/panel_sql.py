@@ -35,7 +35,8 @@ WITH cells AS (
     FROM cells GROUP BY unit
 ), windows AS (
     SELECT cells >= {treated_bit} AS treated, n, cells,
-           unit IS NOT NULL AND bit_count(cells) = n + 1 AND isfinite(total) AS valid,
+           unit IS NOT NULL AND isfinite(total)
+               AND bit_count(cells >> 60) = 1 AND bit_count(cells) = n + 1 AS valid,
            bit_count(cells & {after_bits}) AS n_after, n - n_after AS n_before,
            n_after > 0 AND n_before > 0 AS complete,
            (total - total_after) / n_before AS pre, total_after / n_after - pre AS change

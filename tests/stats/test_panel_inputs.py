@@ -1,0 +1,136 @@
+"""The same panel in every form that callers bring gives the same answer."""
+
+import subprocess
+import sys
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from rallyuxr.errors import InvalidInput
+from rallyuxr.stats.panel import did_panel
+from rallyuxr.stats.panel_sql import _LARGE_FRAME
+from tests.stats.panel_reference import panel
+
+COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "post": "post", "outcome": "outcome"}
+
+SUMS = 1e-12
+"""Sums in another order differ by rounding."""
+
+
+def frame(*, names=False, seen_only=False):
+    data = pd.DataFrame(panel(seen_only=seen_only))
+    data = data.astype({"unit": int, "period": int, "treated": int, "post": int})
+    if names:
+        data["unit"] = "user-" + data["unit"].astype(str)
+        data["period"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(data["period"], unit="D")
+    return data
+
+
+def relation(data):
+    connection = duckdb.connect()
+    connection.from_arrow(pa.Table.from_pandas(data)).create("rows")
+    return connection.table("rows")
+
+
+def parquet(data, folder):
+    path = folder / "rows.parquet"
+    pa.parquet.write_table(pa.Table.from_pandas(data), path)
+    return path
+
+
+FORMS = {
+    "pandas": lambda data, _: data,
+    "pandas shuffled": lambda data, _: data.sample(frac=1, random_state=3),
+    "pandas by period": lambda data, _: data.sort_values(["period", "unit"]),
+    "polars": lambda data, _: pl.from_pandas(data),
+    "pyarrow": lambda data, _: pa.Table.from_pandas(data),
+    "mapping": lambda data, _: {name: data[name].to_numpy() for name in data},
+    "mapping of lists": lambda data, _: {name: data[name].tolist() for name in data},
+    "booleans": lambda data, _: data.astype({"treated": bool, "post": bool}),
+    "relation": lambda data, _: relation(data),
+    "parquet": parquet,
+    "parquet as text": lambda data, folder: str(parquet(data, folder)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("names", [False, True], ids=["integers", "strings and dates"])
+@pytest.mark.parametrize("method", ["unit_means", "cuped", "permutation"])
+def test_every_form_gives_the_same_answer(form, names, method, tmp_path):
+    data = FORMS[form](frame(names=names, seen_only=True), tmp_path)
+    result = did_panel(data, **COLUMNS, method=method, reps=99)
+    expected = did_panel(panel(seen_only=True), **COLUMNS, method=method, reps=99)
+    assert result.estimate == pytest.approx(expected.estimate, rel=SUMS)
+    assert (result.n_obs, result.n_units, result.method) == (expected.n_obs, expected.n_units, expected.method)
+    if method != "permutation":  # random assignments follow the order of the ids
+        found = (result.std_error, result.dof, result.relative.ci_lower, result.cell_means.control_pre)
+        wanted = (expected.std_error, expected.dof, expected.relative.ci_lower, expected.cell_means.control_pre)
+        assert found == pytest.approx(wanted, rel=SUMS)
+
+
+def test_a_large_frame_with_string_ids_is_grouped_in_duckdb():
+    n_units = _LARGE_FRAME // 4 + 1
+    rng = np.random.default_rng(0)
+    unit, period = np.repeat(np.arange(n_units), 4), np.tile(np.arange(4), n_units)
+    data = {"unit": unit, "period": period, "treated": unit % 2, "post": period // 2}
+    data["outcome"] = rng.normal(1e7, 1, unit.size)
+    named = pd.DataFrame(data).assign(unit=[f"u{code}" for code in unit])
+    for method in ("auto", "twfe"):
+        result, expected = did_panel(named, **COLUMNS, method=method), did_panel(data, **COLUMNS, method=method)
+        assert result.estimate == pytest.approx(expected.estimate, rel=1e-9)
+        assert result.std_error == pytest.approx(expected.std_error, rel=1e-9)
+
+
+@pytest.mark.parametrize("form", ["pandas", "relation", "parquet"])
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("outcome", None, "missing"),
+        ("post", 2, "other than 0 and 1"),
+        ("post", 0.5, "other than 0 and 1"),
+        ("treated", 1, "use did_staggered"),
+        ("unit", None, "missing"),
+        ("unit", 2, "repeat a unit and period"),
+        ("period", 1, "repeat a unit and period"),
+    ],
+)
+def test_every_form_refuses_the_same_faults(form, column, value, message, tmp_path):
+    data = frame()
+    data[column] = data[column].astype(float)
+    row = 8 * 3 + 7  # unit 3, an untreated one, in the last period
+    data.loc[row, column] = np.nan if value is None else value
+    with pytest.raises(InvalidInput, match=message):
+        did_panel(FORMS[form](data, tmp_path), **COLUMNS)
+
+
+def test_a_level_of_ten_million_costs_no_digits():
+    data = panel()
+    outcome = np.round(data["outcome"] * 1024) / 1024  # exact in binary, with and without the level
+    plain = did_panel(data | {"outcome": outcome}, **COLUMNS)
+    raised = did_panel(data | {"outcome": outcome + 1e7}, **COLUMNS)
+    assert raised.estimate == pytest.approx(plain.estimate, rel=1e-10)
+    assert raised.std_error == pytest.approx(plain.std_error, rel=1e-10)
+
+
+def test_the_callers_data_are_not_changed():
+    data = panel()
+    before = {name: values.copy() for name, values in data.items()}
+    for method in ("auto", "twfe", "cuped", "permutation"):
+        did_panel(data, **COLUMNS, method=method, covariates=["x"] if method == "twfe" else [], reps=99)
+    assert all(np.array_equal(data[name], before[name]) for name in data)
+
+
+def test_arrays_alone_need_no_data_frame_library():
+    program = (
+        "import sys; from rallyuxr.stats.panel import did_panel\n"
+        "data = {'u': [0, 0, 1, 1, 2, 2, 3, 3], 't': [0, 1] * 4, 'a': [1] * 4 + [0] * 4, 'y': [1, 4, 2, 4, 2, 2, 3, 4]}\n"
+        "did_panel(data, unit='u', period='t', treated='a', post='t', outcome='y')\n"
+        "loaded = {'pandas', 'pyarrow', 'duckdb', 'polars', 'scipy.stats'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {loaded}' if loaded else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
