@@ -5,8 +5,10 @@ from datetime import datetime
 
 import numpy as np
 
+from rallyuxr.ingest.options import ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.models import Caution, ExperimentData, ExperimentPlan, MetricSeries, iso_z
+from rallyuxr.models.metric_value import ValueType
 from rallyuxr.models.results import Granularity, Hours, utc64
 
 STEP = {"hourly": np.timedelta64(3600, "s"), "daily": np.timedelta64(86400, "s")}
@@ -51,9 +53,11 @@ def refuse_future(data: ExperimentData, now: datetime, log: ProblemLog) -> None:
             )
 
 
-def cautions(data: ExperimentData, plan: ExperimentPlan | None) -> Iterator[Caution]:
+def cautions(data: ExperimentData, options: ReadOptions) -> Iterator[Caution]:
     """What the reader should know about an upload that can be used."""
+    plan = options.experiment
     yield from _gaps(data.series, data.granularity)
+    yield from _ratios(data.series, options.value_types)
     if plan is not None:
         for metric_id, times in periods_of(data).items():
             yield from _baseline(metric_id, times, plan)
@@ -74,6 +78,16 @@ def _gaps(series: Mapping[str, MetricSeries], granularity: Granularity) -> Itera
             yield Caution(
                 code="one_arm",
                 message=f"{metric_id}: in {alone:,} {name} only one arm has data; they cannot be compared.",
+            )
+
+
+def _ratios(series: Mapping[str, MetricSeries], value_types: Mapping[str, ValueType]) -> Iterator[Caution]:
+    for metric_id, columns in series.items():
+        if value_types.get(metric_id) == "ratio" and columns.treatment_denominator is None:
+            yield Caution(
+                code="no_denominator",
+                message=f"{metric_id} is a ratio, but the file has no denominator for it; its hours are weighted "
+                "by participants instead.",
             )
 
 

@@ -40,7 +40,7 @@ def csv_table(data: bytes, log: ProblemLog, delimiter: str | None = None) -> Tab
                 f"The row has {len(record)} cells, the header has {len(header)}.",
                 f"Give every row {len(header)} cells; put quotes around text that contains {delimiter!r}.",
                 row=number,
-                value=delimiter.join(record)[:80],
+                value=delimiter.join(record),
             )
     columns = {
         name: TextColumn(list(map(itemgetter(position), kept)))

@@ -2,13 +2,18 @@
 
 import io
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from rallyuxr.ingest.options import TOO_LARGE, ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import Format, Table, refuse_repeated
 from rallyuxr.models.results import Floats
+
+MAX_EXPANSION = 8
+"""How many times the limit on bytes a Parquet file may unpack to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +31,13 @@ class ArrowColumn:
         return ArrowColumn(self.cells[:count]).texts()
 
     def texts(self) -> list[str]:
-        """Numbers and times as Arrow writes them; times in UTC end in Z."""
+        """Whole numbers without a point, as labels are written; times in UTC end in Z."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         cells, kind = self.cells, self.cells.type
-        if pa.types.is_dictionary(kind):
-            cells = cells.cast(kind.value_type)
-        elif pa.types.is_timestamp(kind):
-            cells = cells.cast(pa.timestamp("us", "UTC" if kind.tz else None), safe=False)
-        elif pa.types.is_floating(kind):
-            whole = pc.all(pc.equal(cells, pc.floor(cells)), min_count=0).as_py()
-            cells = cells.cast(pa.int64()) if whole else cells
-        return ["" if cell is None else cell for cell in cells.cast(pa.string()).to_pylist()]
+        if pa.types.is_timestamp(kind):
+            cells = cells.cast(pa.timestamp("us", "UTC" if kind.tz else None), safe=False).cast(pa.string())
+        return [_text(cell) for cell in cells.to_pylist()]
 
     def floats(self) -> Floats | None:
         """The numbers, NaN where null."""
@@ -50,20 +49,31 @@ class ArrowColumn:
         return np.asarray(self.cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
 
 
-def parquet_table(data: bytes, log: ProblemLog, max_rows: int) -> Table | None:
-    """Read a Parquet file; its own metadata bounds what is unpacked."""
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def parquet_table(data: bytes, options: ReadOptions, log: ProblemLog) -> Table | None:
+    """Read a Parquet file, and stop where it unpacks to more than it should."""
+    if find_spec("pyarrow") is None:
+        log.add("Parquet cannot be read by this part of the deployment.", "Send the data as CSV or JSON.")
+        return None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    batches, unpacked = [], 0
     try:
         file = pq.ParquetFile(io.BytesIO(data))
-        if file.metadata.num_rows > max_rows:
-            log.add(
-                f"The file has {file.metadata.num_rows:,} rows; at most {max_rows:,} are read.",
-                "Aggregate to hours or days, or keep only the experiment's metrics and window.",
-            )
-            return None
-        return _arrow_table(file.read(), "parquet", log)
+        for batch in file.iter_batches():
+            unpacked += batch.nbytes
+            if unpacked > MAX_EXPANSION * options.max_bytes:
+                allowed = MAX_EXPANSION * options.max_bytes / 2**20
+                log.add(f"The file unpacks to more than {allowed:,.0f} MB; nothing of it was kept.", TOO_LARGE)
+                return None
+            batches.append(batch)
+        return _arrow_table(pa.Table.from_batches(batches, file.schema_arrow), "parquet", log)
     except (pa.ArrowException, OSError) as error:
         log.add(
             f"The file begins like Parquet but cannot be read: {error}.",

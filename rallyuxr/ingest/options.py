@@ -13,6 +13,7 @@ from rallyuxr.models.metric_value import ValueType
 Arm = Literal["treatment", "control"]
 MAX_BYTES = 64 * 2**20
 MAX_ROWS = 5_000_000
+TOO_LARGE = "Aggregate to hours or days, or keep only the experiment's metrics and window."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ MAX_LISTED = 1000
 MAX_OF_A_KIND = 100
 """So that one broken column cannot crowd out the problems of the others."""
 
+LONGEST_VALUE = 80
+
 
 class Problem(Record):
     """One thing that is wrong, where, and what to do.
@@ -16,7 +18,7 @@ class Problem(Record):
         row: as the file counts: a CSV's header is row 1; tables without a header line count their rows from 1.
             Absent when the problem is not in one row.
         column: the column as the file names it.
-        value: what stands there.
+        value: what stands there, cut after 80 characters.
     """
 
     row: int | None = None
@@ -47,7 +49,8 @@ class ProblemLog:
         self.count += 1
         self._kinds[column, remedy] += 1
         if len(self._listed) < MAX_LISTED and self._kinds[column, remedy] <= MAX_OF_A_KIND:
-            self._listed.append(Problem(row=row, column=column, value=value, message=message, remedy=remedy))
+            shown = value if value is None or len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
+            self._listed.append(Problem(row=row, column=column, value=shown, message=message, remedy=remedy))
 
     def listed(self) -> tuple[Problem, ...]:
         """The problems in the file's order, those of the whole file first."""

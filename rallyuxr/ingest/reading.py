@@ -8,7 +8,7 @@ from typing import Any
 from rallyuxr.ingest import coverage, series
 from rallyuxr.ingest.columns import Layout, recognise
 from rallyuxr.ingest.csv_text import WESTERN
-from rallyuxr.ingest.options import ReadOptions
+from rallyuxr.ingest.options import TOO_LARGE, ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.readings import read_long, read_wide
 from rallyuxr.ingest.sources import read_table
@@ -80,7 +80,7 @@ def inspect_results(source: Any, options: ReadOptions | None = None) -> Upload:
     cautions = (
         *_recognition_cautions(table, content.times),
         *content.cautions,
-        *coverage.cautions(content.data, options.experiment),
+        *coverage.cautions(content.data, options),
     )
     return replace(
         _described(table, log, layout.columns),
@@ -99,7 +99,7 @@ def _has_usable_size(table: Table, options: ReadOptions, log: ProblemLog) -> boo
     if table.rows.size > options.max_rows:
         log.add(
             f"The table has {table.rows.size:,} rows; at most {options.max_rows:,} are read.",
-            "Aggregate to hours or days, or keep only the experiment's metrics and window.",
+            TOO_LARGE,
         )
     return 0 < table.rows.size <= options.max_rows
 

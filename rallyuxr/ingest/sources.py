@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 import numpy as np
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.ingest.csv_text import csv_table
-from rallyuxr.ingest.options import ReadOptions
+from rallyuxr.ingest.options import TOO_LARGE, ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import Table, TextColumn
 from rallyuxr.models import ExperimentResult
-from rallyuxr.models.experiment import DataSource
 
 FOREIGN_FORMATS = {
     b"PK\x03\x04": ("an Excel workbook or a ZIP archive", "Save the sheet as CSV UTF-8 and upload that."),
@@ -64,7 +64,7 @@ def _bytes(source: Any, max_bytes: int, log: ProblemLog) -> bytes | None:
     if data is None:
         log.add(
             f"The file is larger than {max_bytes / 2**20:,.0f} MB; nothing of it was read.",
-            "Aggregate to hours or days, keep only the experiment's metrics and window, or save it as Parquet.",
+            TOO_LARGE,
         )
     return data
 
@@ -73,7 +73,7 @@ def _parse(data: bytes, options: ReadOptions, log: ProblemLog) -> Table | None:
     if data.startswith(b"PAR1"):
         from rallyuxr.ingest.frames import parquet_table
 
-        return parquet_table(data, log, options.max_rows)
+        return parquet_table(data, options, log)
     for mark, (what, remedy) in FOREIGN_FORMATS.items():
         if data.startswith(mark):
             log.add(f"The file is {what}, not CSV, Parquet or JSON.", remedy)
@@ -89,12 +89,12 @@ def _json_table(data: bytes, log: ProblemLog) -> Table | None:
     except ValueError as error:
         log.add(f"The file begins like JSON but cannot be read: {error}.", "Write valid JSON in UTF-8.")
         return None
-    if isinstance(content, Mapping):
-        return _result_table(content, log)
-    return _rows_table([row for row in content if isinstance(row, Mapping)])
+    if isinstance(content, list) and all(isinstance(row, Mapping) for row in content):
+        return _rows_table(content)
+    return _result_table(content, log)
 
 
-def _result_table(record: Mapping[str, Any], log: ProblemLog) -> Table | None:
+def _result_table(record: Any, log: ProblemLog) -> Table | None:
     """The contract's record of results, one row for each time point of each metric."""
     try:
         rows = [
@@ -102,29 +102,28 @@ def _result_table(record: Mapping[str, Any], log: ProblemLog) -> Table | None:
             for metric_id, metric in record["metrics"].items()
             for point in metric["timeSeries"]
         ]
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, IndexError, TypeError):
         log.add(
             "The JSON is not the contract's record of results.",
             'Give {"metrics": {"<metric id>": {"timeSeries": [{"timestamp": ..., "treatmentValue": ..., ...}]}}}.',
         )
         return None
-    origin = record.get("dataSource", "upload")
-    return _rows_table(
-        rows,
-        origin=cast(DataSource, origin) if origin in get_args(DataSource) else "upload",
-        truth=record.get("truth"),
-    )
+    table = _rows_table(rows)
+    if record.get("dataSource") != "simulator":
+        return table
+    return replace(table, origin="simulator", truth=_truth(record.get("truth")))
 
 
-def _rows_table(
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    origin: DataSource = "upload",
-    truth: Mapping[str, float] | None = None,
-) -> Table:
+def _truth(effects: Any) -> dict[str, float] | None:
+    if not isinstance(effects, Mapping):
+        return None
+    return {name: float(effect) for name, effect in effects.items() if isinstance(effect, float | int)}
+
+
+def _rows_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: TextColumn([_text(row.get(name)) for row in rows]) for name in names}
-    return Table(columns=columns, rows=np.arange(1, len(rows) + 1), format="json", origin=origin, truth=truth)
+    return Table(columns=columns, rows=np.arange(1, len(rows) + 1), format="json")
 
 
 def _text(cell: object) -> str:

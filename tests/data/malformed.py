@@ -459,6 +459,9 @@ MALFORMED: dict[str, Malformed] = {
     "JSON of another kind": Malformed(
         lambda: b'{"hello": 1}', "The JSON is not the contract's record of results.", '{"metrics": '
     ),
+    "JSON list of numbers": Malformed(
+        lambda: b"[1, 2]", "The JSON is not the contract's record of results.", '{"metrics": '
+    ),
     "JSON with text in a number": Malformed(
         contract_json(controlValue="low"),
         "The cell is not a number.",

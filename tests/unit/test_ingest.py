@@ -317,6 +317,26 @@ def test_an_hour_without_participants_may_leave_its_value_empty() -> None:
     assert [caution.code for caution in upload.warnings] == ["one_arm"]
 
 
+def test_a_ratio_without_its_denominator_is_a_warning() -> None:
+    upload = inspect_results(two_arms("2025-01-15"), ReadOptions(metric="pages", value_types={"pages": "ratio"}))
+    assert [caution.code for caution in upload.warnings] == ["no_denominator"]
+
+
+def test_frames_with_infinities_and_odd_columns_are_read_with_problems_in_place() -> None:
+    frame = pd.DataFrame(
+        {
+            "timestamp": ["2025-01-15"] * 2,
+            "arm": [1.0, 0.0],
+            "value": [np.inf, 0.5],
+            "n": [10, 10],
+            "tags": [["a"], ["b"]],
+        }
+    )
+    upload = inspect_results(frame, ReadOptions(metric="ctr"))
+    assert [(problem.row, problem.column, problem.value) for problem in upload.problems][-1] == (1, "value", "inf")
+    assert upload.first_rows[0] == ("2025-01-15", "1", "inf", "10", "['a']")
+
+
 def test_a_gap_is_a_warning_with_its_size_and_place() -> None:
     upload = inspect_results(
         two_arms("2025-01-15T00:00:00Z", "2025-01-15T01:00:00Z", "2025-01-15T05:00:00Z"), ReadOptions(metric="ctr")
@@ -469,11 +489,25 @@ def test_too_large_a_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     assert problem.message == "The file is larger than 64 MB; nothing of it was read."
 
 
+def test_a_parquet_file_that_unpacks_to_too_much_is_refused() -> None:
+    bomb = parquet(pd.DataFrame({"timestamp": ["2025-01-15" * 100] * 200_000}))
+    assert len(bomb) < 100_000
+    [problem] = inspect_results(bomb, ReadOptions(max_bytes=2**20)).problems
+    assert problem.message == "The file unpacks to more than 8 MB; nothing of it was kept."
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_located_problems(noise: bytes) -> None:
-    for source in (noise, b"timestamp,metric,arm,value,n\n" + noise, b"unit,period,treated,y\n" + noise):
-        upload = inspect_results(source)
+    for start in (
+        b"",
+        b"timestamp,metric,arm,value,n\n",
+        b"unit,period,treated,y\n",
+        b"[",
+        b'{"metrics":',
+        b"PAR1",
+    ):
+        upload = inspect_results(start + noise)
         assert (upload.data is None) == bool(upload.problems)
 
 
