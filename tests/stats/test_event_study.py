@@ -1,36 +1,11 @@
 """Days and their band: by hand, against tables, and by coverage of all days at once."""
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 import pytest
 
-from rallyuxr.models import MetricSeries
 from rallyuxr.stats.event_study import daily_differences, event_studies, studentized_maximum_modulus
-from rallyuxr.stats.regular_grid import Span, regular_grid
+from tests.stats.grids import START, days_of, grid_of
 from tests.stats.noise import autoregressive
-
-START = datetime(2025, 1, 15, tzinfo=UTC)
-
-
-def grid_of(treatment, control, *, pre_days, weights=None, periods_per_day=24):
-    """A grid of rows (M, T) whose window starts `pre_days` after the first period."""
-    treatment, control = np.atleast_2d(treatment), np.atleast_2d(control)
-    step = np.timedelta64(86_400 // periods_per_day, "s")
-    first = np.datetime64("2025-01-15T00:00:00") - np.timedelta64(pre_days, "D")
-    times = first + np.arange(treatment.shape[1]) * step
-    n = np.ones_like(treatment) if weights is None else np.atleast_2d(weights)
-    series = {
-        f"m{row}": MetricSeries(times, treatment[row], control[row], n[row], n[row])
-        for row in range(len(treatment))
-    }
-    days = treatment.shape[1] // periods_per_day - pre_days
-    span = Span(START - timedelta(days=pre_days), START, START + timedelta(days=days))
-    return regular_grid(series, span, periods_per_day=periods_per_day)
-
-
-def days_of(daily):
-    return tuple(START + timedelta(days=day - daily.start) for day in range(daily.difference.shape[1]))
 
 
 def test_a_day_is_the_weighted_mean_of_its_hours():
