@@ -15,19 +15,15 @@ from rallyuxr.settings import LOCAL_STAGE, Settings
 HERE = Path(__file__).parent
 FOLDER = HERE / "app_pages"
 IMAGES = HERE / "docs" / "images"
-PAGES = {
-    "Experiments": (
-        ("overview.py", "Overview", ":material/monitoring:"),
-        ("create.py", "New experiment", ":material/add_circle:"),
-        ("results.py", "Results", ":material/query_stats:"),
-    ),
-    "Money": (("metric_values.py", "Metric values", ":material/payments:"),),
-    "Merchants": (
-        ("merchants.py", "Merchants", ":material/storefront:"),
-        ("order_form.py", "Order form", ":material/shopping_cart:"),
-    ),
-    "System": (("operations.py", "Operations", ":material/health_metrics:"),),
-}
+PAGES = (
+    ("overview.py", "Overview", ":material/monitoring:"),
+    ("create.py", "New experiment", ":material/add_circle:"),
+    ("results.py", "Results", ":material/query_stats:"),
+    ("metric_values.py", "Metric values", ":material/payments:"),
+    ("merchants.py", "Merchants", ":material/storefront:"),
+    ("order_form.py", "Order form", ":material/shopping_cart:"),
+    ("operations.py", "Operations", ":material/health_metrics:"),
+)
 
 
 @st.cache_resource(show_spinner="Starting the embedded cloud")
@@ -37,16 +33,10 @@ def embedded_cloud() -> None:
 
 
 def navigation() -> st.Page:
-    """The pages that exist, by section."""
-    sections = {
-        section: [
-            st.Page(FOLDER / file, title=title, icon=icon)
-            for file, title, icon in pages
-            if (FOLDER / file).exists()
-        ]
-        for section, pages in PAGES.items()
-    }
-    return st.navigation({section: pages for section, pages in sections.items() if pages})
+    """The pages that exist."""
+    return st.navigation(
+        [st.Page(FOLDER / file, title=title, icon=icon) for file, title, icon in PAGES if (FOLDER / file).exists()]
+    )
 
 
 def identity(caller: session.Caller) -> None:

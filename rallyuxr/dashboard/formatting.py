@@ -1,5 +1,6 @@
 """Numbers, money and times as a person reads them, aloud too. Nothing here touches Streamlit."""
 
+import re
 from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import floor, log10
@@ -16,6 +17,8 @@ _NO_DECIMALS: Final = (
     *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
 )
 MINOR_DIGITS: Final[dict[str, int]] = dict.fromkeys(_THREE_DECIMALS, 3) | dict.fromkeys(_NO_DECIMALS, 0)
+_SPOKEN: Final = {"%": "percentage point", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<>$#~|]|:(?=[\w/+-]+[:\[])")
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k"))
 
 
@@ -109,12 +112,10 @@ def one(unit: str) -> str:
     """What a price is for: one of a unit.
 
     >>> one("%"), one("seconds"), one("$"), one("press")
-    ('percentage point', 'second', '$1', 'press')
+    ('percentage point', 'second', 'dollar', 'press')
     """
-    if unit == "%":
-        return "percentage point"
-    if unit in SYMBOLS.values():
-        return f"{unit}1"
+    if unit in _SPOKEN:
+        return _SPOKEN[unit]
     return unit[:-1] if unit.endswith("s") and not unit.endswith("ss") else unit
 
 
@@ -163,8 +164,9 @@ def number(value: float | None) -> str:
 def moment(at: datetime, zone: tzinfo) -> str:
     """A time of day in the reader's zone, which is named.
 
-    >>> from datetime import UTC; moment(datetime(2025, 1, 15, 14, 5, tzinfo=UTC), UTC)
-    '15 Jan 2025, 14:05 UTC'
+        >>> import re
+    from datetime import UTC; moment(datetime(2025, 1, 15, 14, 5, tzinfo=UTC), UTC)
+        '15 Jan 2025, 14:05 UTC'
     """
     local = at.astimezone(zone)
     return f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
@@ -173,8 +175,9 @@ def moment(at: datetime, zone: tzinfo) -> str:
 def day(at: datetime, zone: tzinfo) -> str:
     """A calendar day in a zone.
 
-    >>> from datetime import UTC; day(datetime(2025, 1, 5, tzinfo=UTC), UTC)
-    '5 Jan 2025'
+        >>> import re
+    from datetime import UTC; day(datetime(2025, 1, 5, tzinfo=UTC), UTC)
+        '5 Jan 2025'
     """
     local = at.astimezone(zone)
     return f"{local.day} {local:%b %Y}"
@@ -185,8 +188,10 @@ def plain(text: str) -> str:
 
     >>> plain("worth $5 to $7 [sic]")
     'worth \\\\$5 to \\\\$7 \\\\[sic\\\\]'
+    >>> plain("ratio 1:2, at 14:05, :material/home:")
+    'ratio 1:2, at 14:05, \\\\:material/home:'
     """
-    return "".join(f"\\{letter}" if letter in r"\`*_[]<>$#~:|" else letter for letter in text)
+    return _MARKUP.sub(r"\\\g<0>", text)
 
 
 def words(name: str) -> str:

@@ -30,7 +30,7 @@ def _priced(metric_id: str, stored: PriceSnapshot) -> PriceSnapshot:
         f.plain(f"{stored.name}: {stored.currency} per {f.one(stored.unit)} and {stored.exposure}"),
         min_value=0.0,
         value=float(stored.dollars_per_unit),
-        step=max(float(stored.dollars_per_unit) / 20, 0.01),
+        step=10.0 ** (stored.dollars_per_unit.adjusted() - 1),
         format="%.4g",
         help=f.plain(f"Version {stored.version} says {f.price(stored.dollars_per_unit, stored.currency)}."),
         key=f"what if price of {metric_id}",

@@ -1,25 +1,132 @@
 """The results page as a person uses it, in Chromium."""
 
-import pytest
-from playwright.sync_api import Page, expect
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
 
-from rallyuxr.models import ExperimentDefinition
-from tests.browser.workbench import WIDTHS, settled
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from rallyuxr.models import ExperimentDefinition, UpdateMetricValue
+from rallyuxr.services.analyses import current_analysis
+from rallyuxr.services.context import Context
+from rallyuxr.services.experiments import create_experiment, get_experiment
+from rallyuxr.services.metric_values import update_metric_value
+from tests.browser.seeds import analysed_example, example_plan
+from tests.browser.workbench import OUTPUT, WIDTHS, settled
 
 pytestmark = pytest.mark.browser
 SECTIONS = ("Metrics", "Money", "Assumptions", "How it was made", "What if", "Compare", "Export")
+Picture = Callable[..., None]
+Barriers = Callable[[Page], list[str]]
+
+
+def open_section(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+    settled(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_every_section_reads_at_every_width_and_in_both_schemes(
-    visit, picture, barriers, example: ExperimentDefinition, width: int, scheme: str
+    visit: Callable[..., Page],
+    picture: Picture,
+    barriers: Barriers,
+    example: ExperimentDefinition,
+    width: int,
+    scheme: str,
 ):
-    page: Page = visit(f"/results?experiment={example.id}", width=width, scheme=scheme)
+    page = visit(f"/results?experiment={example.id}", width=width, scheme=scheme)
     expect(page.get_by_role("heading", name=example.name)).to_be_visible()
+    expect(page.get_by_text("SIMULATED").first).to_be_visible()
+    found: list[str] = []
     for section in SECTIONS:
-        page.get_by_role("tab", name=section).click()
-        settled(page)
+        open_section(page, section)
         picture(page, f"-{section.replace(' ', '-')}")
-        assert not page.get_by_test_id("stException").count(), section
-        assert not barriers(page), section
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        found += [f"{section}: {barrier}" for barrier in barriers(page)]
+    assert not found, "\n".join(found)
+
+
+def test_the_address_names_experiment_and_section(visit: Callable[..., Page], example: ExperimentDefinition):
+    page = visit(f"/results?experiment={example.id}&section=Assumptions")
+    expect(page.get_by_role("tab", name="Assumptions")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("link", name="Overview")).to_be_visible()
+
+
+def test_what_if_moves_the_figures_and_stores_nothing(
+    visit: Callable[..., Page], ctx: Context, example: ExperimentDefinition
+):
+    before = current_analysis(ctx, example.id)
+    page = visit(f"/results?experiment={example.id}&section=What if")
+    expect(page.get_by_text("Observed impact as stored")).to_be_visible()
+    price = page.get_by_role("spinbutton", name="Average order value")
+    price.fill("0.70")
+    price.press("Enter")
+    expect(page.get_by_text("against the stored")).to_be_visible()
+    assert current_analysis(ctx, example.id) == before
+
+
+def test_todays_prices_make_a_second_analysis_to_compare_with(
+    visit: Callable[..., Page], picture: Picture, barriers: Barriers, ctx: Context
+):
+    mine = analysed_example(ctx, example_plan("Shorter form", seed=8))
+    update_metric_value(
+        ctx, "conversion_rate", UpdateMetricValue(dollars_per_unit=Decimal("1500"), change_reason="new margin")
+    )
+    page = visit(f"/results?experiment={mine.id}&section=Compare")
+    expect(page.get_by_text("Only one analysis yet")).to_be_visible()
+    page.get_by_role("button", name="Re-run with today's prices").click()
+    expect(page.get_by_text("Analysed again with today's prices")).to_be_visible()
+    expect(page.get_by_text("$1,500.00, version 2")).to_be_visible()
+    picture(page)
+    assert not barriers(page)
+
+
+def test_an_experiment_can_be_archived(visit: Callable[..., Page], ctx: Context):
+    mine = analysed_example(ctx, example_plan("To be archived", seed=9))
+    page = visit(f"/results?experiment={mine.id}")
+    page.get_by_role("button", name="Archive").click()
+    page.get_by_role("button", name="Archive now").click()
+    expect(page.get_by_text("The experiment is now archived.")).to_be_visible()
+    assert get_experiment(ctx, mine.id).status == "archived"
+
+
+def test_the_page_follows_the_pipeline_without_a_reload(visit: Callable[..., Page], ctx: Context):
+    created = create_experiment(ctx, example_plan("Followed live", seed=10))
+    page = visit(f"/results?experiment={created.id}")
+    expect(page.get_by_role("tab", name="Metrics")).to_be_visible(timeout=60_000)
+
+
+def test_the_report_works_offline_and_prints(
+    visit: Callable[..., Page], browser: Browser, example: ExperimentDefinition, tmp_path: Path
+):
+    page = visit(f"/results?experiment={example.id}&section=Export")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report as HTML").click()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
+    errors: list[str] = []
+    offline = browser.new_context(offline=True).new_page()
+    offline.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    offline.goto(report.as_uri())
+    expect(offline.get_by_role("heading", name=example.name)).to_be_visible()
+    expect(offline.get_by_text("SIMULATED")).to_be_visible()
+    charts = offline.locator("figure")
+    assert charts.count() == offline.locator("figure .main-svg:first-child").count() == 2 + 4 * len(example.metrics)
+    with offline.expect_download() as image:
+        offline.get_by_role("button", name="Save as SVG").first.click()
+    assert image.value.suggested_filename == "breakdown.svg"
+    OUTPUT.mkdir(exist_ok=True)
+    assert offline.pdf(path=OUTPUT / "report.pdf", format="A4").startswith(b"%PDF")
+    assert not errors
+
+
+def test_a_wrong_address_says_so_and_shows_a_way_on(
+    visit: Callable[..., Page], picture: Picture, barriers: Barriers, ctx: Context
+):
+    page = visit("/results?experiment=nobody", width=WIDTHS["phone"])
+    expect(page.get_by_text("There is no experiment 'nobody'.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    picture(page)
+    assert not barriers(page)

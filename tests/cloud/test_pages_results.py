@@ -1,0 +1,154 @@
+"""The results page through the entrypoint, against the embedded cloud: empty, full, running and without storage."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from rallyuxr.local import Deployment
+from rallyuxr.models import ExperimentDefinition
+from rallyuxr.services.analyses import analyze_version
+from rallyuxr.services.context import Context, connect
+from rallyuxr.services.experiments import create_experiment, get_experiment
+from rallyuxr.services.results import publish_results
+from rallyuxr.simulation import simulate
+from tests.browser.seeds import example_plan, price_metrics
+
+ENTRYPOINT = Path(__file__).parents[2] / "streamlit_app.py"
+SECONDS = 30
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> None:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def results_page(experiment_id: str | None = None, section: str = "Metrics") -> AppTest:
+    page = AppTest.from_file(str(ENTRYPOINT), default_timeout=SECONDS)
+    page.switch_page("app_pages/results.py")
+    page.query_params["section"] = section
+    if experiment_id:
+        page.query_params["experiment"] = experiment_id
+    return page.run()
+
+
+def texts(page: AppTest) -> str:
+    kinds = (page.markdown, page.caption, page.error, page.success, page.subheader, page.title)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+@pytest.fixture(scope="module")
+def ctx(deployed: Deployment) -> Context:
+    context = connect(actor="tests")
+    price_metrics(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def analysed(ctx: Context) -> ExperimentDefinition:
+    """Uploaded results, so that nothing simulates behind the test's back."""
+    return upload(ctx, "Uploaded checkout")
+
+
+def upload(ctx: Context, name: str, *, ends_in: timedelta = timedelta()) -> ExperimentDefinition:
+    plan = example_plan(name)
+    until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    data = simulate(plan.model_copy(update={"end_date": min(plan.end_date, until)}))
+    stored = plan.model_copy(update={"data_source": "upload", "end_date": plan.end_date + ends_in})
+    created = create_experiment(ctx, stored)
+    published = publish_results(ctx, created.id, type(data)(series=data.series, source="upload"))
+    analyze_version(ctx, created.id, published.data_version)
+    return get_experiment(ctx, created.id)
+
+
+def test_without_experiments_the_page_says_what_to_do(own_account: Deployment):
+    page = results_page()
+    assert not page.exception
+    assert "No experiment yet" in texts(page)
+
+
+def test_without_a_choice_the_page_offers_the_experiments(analysed: ExperimentDefinition):
+    page = results_page()
+    assert not page.exception
+    assert page.selectbox[0].value is None
+    page.selectbox[0].select(analysed.id).run()
+    assert page.title[0].value == analysed.name
+
+
+def test_the_verdict_and_the_money_come_first_with_their_intervals(analysed: ExperimentDefinition):
+    page = results_page(analysed.id)
+    assert not page.exception
+    shown = texts(page)
+    assert analysed.finding.sentence in shown
+    assert [card.label for card in page.metric] == ["Observed impact", "Projected over 365 days", "Return on cost"]
+    assert "95% interval $" in shown
+    assert "SIMULATED" not in shown
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ("Money", "counted in the total"),
+        ("Assumptions", "Parallel trends before the start"),
+        ("How it was made", "version 1"),
+        ("What if", "Observed impact as stored"),
+        ("Compare", "Only one analysis yet"),
+        ("Export", "Report for people"),
+    ],
+)
+def test_every_section_opens_by_its_address(analysed: ExperimentDefinition, section: str, sentence: str):
+    page = results_page(analysed.id, section)
+    assert not page.exception
+    tables = "\n".join(table.value.to_string() for table in page.table).replace("\\", "")
+    assert sentence in texts(page) + tables
+
+
+def test_what_if_follows_the_price(analysed: ExperimentDefinition):
+    page = results_page(analysed.id, "What if")
+    page.number_input(key="what if price of average_order_value").set_value(0.70).run()
+    assert not page.exception
+    assert "against the stored" in texts(page)
+
+
+def test_while_it_runs_the_table_says_that_it_may_be_looked_at(ctx: Context):
+    running = upload(ctx, "Still running", ends_in=timedelta(days=7))
+    page = results_page(running.id)
+    assert not page.exception
+    assert "may be looked at every hour" in texts(page)
+
+
+def test_before_its_data_the_page_follows_the_pipeline(ctx: Context):
+    waiting = create_experiment(ctx, example_plan("Waiting").model_copy(update={"data_source": "upload"}))
+    page = results_page(waiting.id)
+    assert not page.exception
+    assert "Waiting for an upload" in texts(page)
+
+
+def test_an_unknown_experiment_is_a_sentence_and_a_way_on(ctx: Context):
+    page = results_page("nobody")
+    assert not page.exception
+    assert "There is no experiment 'nobody'." in page.error[0].value.replace("\\", "")
+    assert [button.label for button in page.button] == ["Try again"]
+
+
+def test_a_cloud_that_does_not_answer_is_a_sentence_and_a_way_on(
+    analysed: ExperimentDefinition, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    page = results_page(analysed.id)
+    assert not page.exception
+    assert "Nothing was lost" in page.error[0].value
+
+
+def test_a_viewer_sees_no_button_that_changes_anything(
+    analysed: ExperimentDefinition, monkeypatch: pytest.MonkeyPatch
+):
+    from rallyuxr.dashboard import session
+
+    monkeypatch.setattr(session, "caller", lambda: session.Caller("vera", "viewer"))
+    page = results_page(analysed.id)
+    assert not page.exception
+    assert "Re-run with today's prices" not in [button.label for button in page.button]
