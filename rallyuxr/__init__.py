@@ -1,14 +1,14 @@
 """RallyUXR: what a product change was worth, and how sure one can be.
 
-    import rallyuxr
-
-    plan = rallyuxr.ExperimentPlan(
-        name="Checkout", description="", metrics=("conversion_rate",), expected_outcome="positive",
-        start_date="2025-01-15", end_date="2025-01-29",
-    )
-    data = rallyuxr.read_results("results.csv", experiment=plan)
-    analysis = rallyuxr.analyze(data, {"conversion_rate": 120_000}, experiment=plan)
-    print(analysis.verdict.sentence)
+>>> import rallyuxr
+>>> plan = rallyuxr.ExperimentPlan(
+...     name="Checkout", description="", metrics=("aov",), expected_outcome="positive",
+...     start_date="2025-01-15", end_date="2025-01-29",
+... )
+>>> data = rallyuxr.simulate(plan)  # or rallyuxr.read_results("results.csv", experiment=plan)
+>>> analysis = rallyuxr.analyze(data, {"aov": 1_000}, experiment=plan)
+>>> analysis.economic_impact.total_interval.lower > 0
+True
 
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
