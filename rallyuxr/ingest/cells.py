@@ -41,14 +41,14 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """A column of repeated texts as codes: `names[codes[i]]` stands in row i."""
+    """A column of repeated texts as codes, numbered as they appear: `names[codes[i]]` stands in row i."""
 
     names: tuple[str, ...]
     codes: Codes
 
-    def first(self, code: int) -> int:
-        """The position of the first row with this label."""
-        return int(np.argmax(self.codes == code))
+    def firsts(self) -> NDArray[np.int64]:
+        """The position of each label's first row."""
+        return np.flatnonzero(np.diff(np.maximum.accumulate(self.codes), prepend=-1))
 
     def expand(self, by_label: Sequence[int]) -> Codes:
         """A code for every row from a code for every label."""

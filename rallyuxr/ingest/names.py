@@ -27,6 +27,7 @@ def read_metrics(table: Table, layout: Layout, options: ReadOptions, log: Proble
     if column is None:
         return _only_metric(table, options, log)
     labels = read_labels(table.columns[column])
+    rows = table.rows[labels.firsts()]
     ids: dict[str, int] = {}
     codes = [INVALID] * len(labels.names)
     for code, label in enumerate(labels.names):
@@ -34,7 +35,7 @@ def read_metrics(table: Table, layout: Layout, options: ReadOptions, log: Proble
         if trouble is None:
             codes[code] = ids.setdefault(snake_case(label), len(ids))
         else:
-            log.add(*trouble, row=int(table.rows[labels.first(code)]), column=column, value=label)
+            log.add(*trouble, row=int(rows[code]), column=column, value=label)
     if len(ids) > MAX_METRICS:
         log.add(
             f"The file holds {len(ids)} metrics; an experiment has at most {MAX_METRICS}.",
@@ -78,6 +79,7 @@ def _metric_trouble(label: str, options: ReadOptions) -> tuple[str, str] | None:
 def read_arms(table: Table, column: str, options: ReadOptions, log: ProblemLog) -> Codes:
     """1 for the treated arm, 0 for control, `INVALID` for a name that is neither."""
     labels = read_labels(table.columns[column])
+    rows = table.rows[labels.firsts()]
     own = {name.lower(): int(arm == "treatment") for name, arm in options.arms.items()}
     known = {**ARM_NAMES, **own}
     arms = [known.get(label.lower(), INVALID) for label in labels.names]
@@ -86,7 +88,7 @@ def read_arms(table: Table, column: str, options: ReadOptions, log: ProblemLog) 
             log.add(
                 "This names neither the treated nor the control arm.",
                 "Write treatment or control, or say which arm it is.",
-                row=int(table.rows[labels.first(code)]),
+                row=int(rows[code]),
                 column=column,
                 value=label,
             )

@@ -46,13 +46,14 @@ def read_times(table: Table, column: str, labels: Labels, time_zone: str | None,
     if refused:
         _refuse_naive(table, column, labels, refused, log, mixed=bool(offsets))
 
+    rows = table.rows[labels.firsts()]
     moments = np.full(len(parsed), np.datetime64("NaT"), "datetime64[s]")
     for code, moment in enumerate(parsed):
         placed = None if code in refused else _placed(moment, zone or UTC)
         if isinstance(placed, datetime):
             moments[code] = utc64(placed)
         elif placed:
-            log.add(*placed, row=int(table.rows[labels.first(code)]), column=column, value=labels.names[code])
+            log.add(*placed, row=int(rows[code]), column=column, value=labels.names[code])
     written = ", ".join("UTC" if offset == "+0000" else offset for offset in offsets)
     return Times(moments[labels.codes], written or time_zone or "UTC", offsets)
 

@@ -66,12 +66,13 @@ def _read_periods(table: Table, column: str, options: ReadOptions, log: ProblemL
 
 
 def _refuse_formulas(table: Table, column: str, units: Labels, log: ProblemLog) -> None:
+    rows = table.rows[units.firsts()]
     for code, name in enumerate(units.names):
         if not name or looks_like_formula(name):
             log.add(
                 "The unit has no name." if not name else "The unit's name could run as a formula in a spreadsheet.",
                 "Name every unit by plain text or a number." if not name else "Remove the leading =, +, - or @.",
-                row=int(table.rows[units.first(code)]),
+                row=int(rows[code]),
                 column=column,
                 value=name,
             )
@@ -82,8 +83,9 @@ def _refuse_changing_arms(table: Table, column: str, units: Labels, arms: Codes,
     treated = np.zeros(len(units.names), bool)
     treated[units.codes[valid & (arms == 1)]] = True
     changing = valid & (arms == 0) & treated[units.codes]
-    for code in np.unique(units.codes[changing]):
-        position = int(np.argmax(changing & (units.codes == code)))
+    positions = np.flatnonzero(changing)
+    codes, first = np.unique(units.codes[positions], return_index=True)
+    for code, position in zip(codes, positions[first], strict=True):
         log.add(
             f"{units.names[code]} is treated in some rows and control in others.",
             "Give each unit's arm, the same in all its rows, not treated × after: the start date says when.",

@@ -402,6 +402,15 @@ def test_a_flood_of_one_problem_is_counted_and_hides_no_other() -> None:
     assert upload.problems[-1].column == "timestamp"
 
 
+def test_a_file_that_is_wrong_everywhere_is_refused_quickly() -> None:
+    rows = "".join(f"=unit{number},day {number},{number % 2},oops\n" for number in range(100_000))
+    begin = time.process_time()
+    upload = inspect_results(f"unit,period,treated,y\n{rows}".encode())
+    assert time.process_time() - begin < 4
+    assert upload.problem_count == 300_000
+    assert {problem.column for problem in upload.problems} == {"unit", "period", "y"}
+
+
 def test_the_problems_as_csv_cannot_run_in_a_spreadsheet() -> None:
     upload = inspect_results(b'timestamp,metric,arm,value,n\n2025-01-15T00:00:00Z,"=HYPERLINK(""x"")",a,1,1\n')
     lines = upload.problems_csv().decode("utf-8-sig").splitlines()
