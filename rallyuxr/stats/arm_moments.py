@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rallyuxr.stats.panel_data import Flags, Floats
-from rallyuxr.stats.unit_means import UnitMeans
-
-_UNITS_PER_BLOCK = 1 << 14
+from rallyuxr.stats.unit_means import UnitMeans, unit_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +82,9 @@ def _arm_moments(units: UnitMeans, member: Flags) -> ArmMoments:
         return ArmMoments(0, np.zeros(k), np.zeros((k, k)))
     weight = member.astype(np.float64) if units.weight is None else np.where(member, units.weight, 0.0)
     total = weight.sum()
-    mean = np.array([weight @ values for values in variables]) / total
+    mean = np.array([(weight * values).sum() for values in variables]) / total
     scatter = np.zeros((k, k))
-    for start in range(0, member.size, _UNITS_PER_BLOCK):
-        block = slice(start, start + _UNITS_PER_BLOCK)
+    for block in unit_blocks(member.size, 4 * k):
         deviation = np.stack([values[block] for values in variables]) - mean[:, None]
         deviation *= weight[block]
         scatter += deviation @ deviation.T

@@ -105,5 +105,6 @@ def simultaneous_critical_value(
     correlation = covariance / np.outer(spread, spread)
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    draws = np.random.default_rng(seed).standard_normal((reps, len(spread))) @ root.T
+    independent = np.random.default_rng(seed).standard_normal((reps, len(spread)))
+    draws = np.einsum("rk,jk->rj", independent, root)
     return float(np.quantile(np.abs(draws).max(axis=1), confidence_level))

@@ -17,9 +17,7 @@ from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.effect_path import EffectPath, effect_path
 from rallyuxr.stats.panel_data import ColumnNames, Flags, Floats, Panel, read_panel
 from rallyuxr.stats.panel_estimates import small_sample_factor
-from rallyuxr.stats.unit_means import Pivot, constant_within_units, pivot
-
-_UNITS_PER_BLOCK = 4096
+from rallyuxr.stats.unit_means import Pivot, constant_within_units, pivot, unit_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +205,8 @@ def _residuals(within: Floats, seen: Floats | None, effects: Floats) -> Floats:
 
 def _within_blocks(table: Pivot) -> Iterator[tuple[slice, Floats, Floats | None]]:
     """Blocks of outcomes less their unit means, zero where unseen, with the pattern of what was seen."""
-    for start in range(0, table.treated.size, _UNITS_PER_BLOCK):
-        block = slice(start, start + _UNITS_PER_BLOCK)
+    n_units, n_periods = table.outcome.shape
+    for block in unit_blocks(n_units, n_periods**2 // 2):
         outcome = table.outcome[block]
         if table.complete:
             yield block, outcome - outcome.mean(axis=1, keepdims=True), None

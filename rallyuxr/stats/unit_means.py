@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.panel_data import Codes, Flags, Floats, Levels, Panel
 
-_UNITS_PER_BLOCK = 4096
+_CELLS_PER_BLOCK = 100_000
+"""Blocks stay in cache, and their matrix products below the size at which BLAS starts threads: these gain
+nothing here and cost much on a busy machine."""
+
 _ROWS_PER_BLOCK = 1 << 16
 _SCATTERED_ROWS_PER_BLOCK = 1 << 19
 
@@ -137,8 +140,10 @@ def _grid(panel: Panel) -> _Grid | None:
     return grid if np.unique(grid.period[0]).size == n_periods else None
 
 
-def _unit_blocks(n_units: int) -> list[slice]:
-    return [slice(start, start + _UNITS_PER_BLOCK) for start in range(0, n_units, _UNITS_PER_BLOCK)]
+def unit_blocks(n_units: int, cells_per_unit: int) -> list[slice]:
+    """Slices that cover all units, each short enough for one product of its cells."""
+    step = max(16, _CELLS_PER_BLOCK // cells_per_unit)
+    return [slice(start, start + step) for start in range(0, n_units, step)]
 
 
 def _collapse_grid(panel: Panel) -> UnitMeans | None:
@@ -151,7 +156,7 @@ def _collapse_grid(panel: Panel) -> UnitMeans | None:
     window /= np.maximum(window.sum(axis=0), 1.0)
     shift = float(panel.outcome[0])
     means = np.empty((panel.unit.count, 2))
-    for block in _unit_blocks(panel.unit.count):
+    for block in unit_blocks(panel.unit.count, panel.period.count):
         if not (grid.ordered(block) and (grid.post[block] == first_post).all()):
             return None
         np.matmul(grid.outcome[block] - shift, window, out=means[block])
@@ -199,7 +204,11 @@ def pivot(panel: Panel) -> Pivot:
     """
     grid = _grid(panel)
     in_time = grid is not None and bool((np.diff(grid.period[0].astype(np.intp)) > 0).all())
-    if grid is not None and in_time and all(grid.ordered(block) for block in _unit_blocks(panel.unit.count)):
+    if (
+        grid is not None
+        and in_time
+        and all(grid.ordered(block) for block in unit_blocks(panel.unit.count, panel.period.count))
+    ):
         units, periods = np.arange(panel.unit.count), np.arange(panel.period.count)
         return Pivot(grid.outcome, grid.treated[:, 0], units, periods, True)
     refuse_duplicates(panel)

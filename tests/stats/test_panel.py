@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.stats.panel_reference import AGREEMENT, panel, peers
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.panel import did_panel
+from tests.stats.panel_reference import AGREEMENT, panel, peers
 
 COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "post": "post", "outcome": "outcome"}
 

@@ -1,0 +1,315 @@
+"""Speed and memory of the panel estimators against their peers, on the same data and for the same estimand.
+
+Every peer's estimate and standard error are compared with ours first; a difference above 1e-8 of the
+standard error stops the run. Timings are interleaved: each round calls every contender once, so that a
+busy machine slows all of them. Prints Markdown tables.
+
+    python -m benchmarks.panel                       # up to 1 M rows, a minute
+    python -m benchmarks.panel --rows 100000 1000000 10000000 --rounds 5
+"""
+
+import argparse
+import gc
+import math
+import tempfile
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import duckdb
+import narwhals
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import tea_tasting
+
+from rallyuxr.stats.panel import did_panel
+from rallyuxr.stats.panel_event_study import panel_event_study
+
+PERIODS = 20
+REFERENCE = PERIODS // 2 - 1
+AGREEMENT = 1e-8
+SLOW_PEERS_UP_TO = 1_000_000
+COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "outcome": "outcome"}
+
+
+class Answer(NamedTuple):
+    """What a contender found, to compare before timing."""
+
+    estimate: float
+    std_error: float
+
+
+class Contender(NamedTuple):
+    """A name, a job that returns its answer, and our answer under the same small-sample convention.
+
+    `slow` ones run a single round.
+    """
+
+    name: str
+    run: Callable[[], Answer]
+    expected: Callable[[], Answer]
+    slow: bool = False
+
+
+def simulate(n_rows: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """A balanced panel sorted by unit, ids dense, with unit effects, a common trend and an effect of .1."""
+    rng = np.random.default_rng(seed)
+    n_units = n_rows // PERIODS
+    unit = np.repeat(np.arange(n_units, dtype=np.int32), PERIODS)
+    period = np.tile(np.arange(PERIODS, dtype=np.int16), n_units)
+    treated = (unit % 2).astype(np.int8)
+    post = (period > REFERENCE).astype(np.int8)
+    outcome = rng.standard_normal(n_units)[unit] + 0.01 * period + rng.standard_normal(unit.size)
+    outcome += 0.1 * (treated * post)
+    return {"unit": unit, "period": period, "treated": treated, "post": post, "outcome": outcome}
+
+
+def ours(data: Any, method: str = "auto", small_sample: str = "cr1_nested") -> Answer:
+    result = did_panel(data, **COLUMNS, post="post", method=method, small_sample=small_sample)
+    assert result.estimate is not None
+    assert result.std_error is not None
+    return Answer(result.estimate, result.std_error)
+
+
+def our_event_study(data: Any) -> Answer:
+    path = panel_event_study(data, **COLUMNS, reference=REFERENCE).path
+    last = path.effects[-1]
+    assert last.std_error is not None
+    return Answer(last.estimate, last.std_error)
+
+
+def fereg(frame: pd.DataFrame) -> Answer:
+    import fereg
+
+    fit = fereg.feols("outcome ~ effect | unit + period", frame, vcov={"CRV1": "unit"})
+    return Answer(fit.coef()["effect"], fit.se()["effect"])
+
+
+def fereg_event_study(frame: pd.DataFrame) -> Answer:
+    import fereg
+
+    formula = f"outcome ~ i(period, treated, ref={REFERENCE}) | unit + period"
+    fit = fereg.feols(formula, frame, vcov={"CRV1": "unit"})
+    return Answer(fit.coef().iloc[-1], fit.se().iloc[-1])
+
+
+def pyfixest(frame: pd.DataFrame) -> Answer:
+    import pyfixest
+
+    fit = pyfixest.feols(
+        "outcome ~ effect | unit + period",
+        frame,
+        vcov={"CRV1": "unit"},
+        lean=True,
+        copy_data=False,
+        store_data=False,
+    )
+    return Answer(fit.coef()["effect"], fit.se()["effect"])
+
+
+def tea(connection: duckdb.DuckDBPyConnection, source: str) -> Answer:
+    changes = connection.sql(f"""
+        SELECT min(treated) AS variant,
+               avg(outcome) FILTER (post = 1) - avg(outcome) FILTER (post = 0) AS change
+        FROM {source} GROUP BY unit
+    """)
+    result = tea_tasting.Experiment(change=tea_tasting.Mean("change")).analyze(narwhals.from_native(changes))[
+        "change"
+    ]
+    return Answer(result.effect_size, result.effect_size / result.statistic)
+
+
+def statsmodels(frame: pd.DataFrame) -> Answer:
+    import statsmodels.api as sm
+
+    def within(name: str) -> np.ndarray:
+        values = frame[name]
+        by_unit, by_period = (values.groupby(frame[key]).transform("mean") for key in ("unit", "period"))
+        return (values - by_unit - by_period + values.mean()).to_numpy()
+
+    fit = sm.OLS(within("outcome"), within("effect")).fit(
+        cov_type="cluster", cov_kwds={"groups": frame["unit"].to_numpy(), "use_correction": False}
+    )
+    return Answer(float(fit.params[0]), float(fit.bse[0]))
+
+
+def linearmodels(frame: pd.DataFrame) -> Answer:
+    from linearmodels.panel import PanelOLS
+
+    indexed = frame.set_index(["unit", "period"])
+    fit = PanelOLS(indexed["outcome"], indexed[["effect"]], entity_effects=True, time_effects=True).fit(
+        cov_type="clustered", cluster_entity=True, group_debias=True, count_effects=True
+    )
+    return Answer(float(fit.params.iloc[0]), float(fit.std_errors.iloc[0]))
+
+
+def diff_diff(frame: pd.DataFrame) -> Answer:
+    from diff_diff import TwoWayFixedEffects
+
+    fit = TwoWayFixedEffects(cluster="unit").fit(
+        frame, outcome="outcome", treatment="treated", post="post", unit="unit"
+    )
+    n_obs, n_clusters = len(frame), frame["unit"].nunique()
+    uncorrected = (n_clusters - 1) / n_clusters * (n_obs - 3) / (n_obs - 1)  # it counts three coefficients
+    return Answer(fit.att, fit.se * math.sqrt(uncorrected))
+
+
+def dense_contenders(data: dict[str, np.ndarray], connection: duckdb.DuckDBPyConnection) -> list[Contender]:
+    """Integer ids from 0, rows sorted by unit."""
+    frame = pd.DataFrame(data)
+    frame["effect"] = frame["treated"] * frame["post"]
+
+    def under(small_sample: str) -> Callable[[], Answer]:
+        return lambda: ours(data, "twfe", small_sample)
+
+    contenders = [
+        Contender("RallyUXR, Welch", lambda: ours(data), lambda: ours(data)),
+        Contender("RallyUXR, two-way fixed effects", lambda: ours(data, "twfe"), under("cr1_nested")),
+        Contender("tea-tasting on DuckDB", lambda: tea(connection, "panel"), lambda: ours(data)),
+        Contender("fereg", lambda: fereg(frame), under("cr1_nested")),
+    ]
+    if len(frame) <= SLOW_PEERS_UP_TO:
+        contenders += [
+            Contender("pyfixest", lambda: pyfixest(frame), under("cr1_nested"), slow=True),
+            Contender("statsmodels", lambda: statsmodels(frame), under("cr0"), slow=True),
+            Contender("diff-diff", lambda: diff_diff(frame), under("cr0"), slow=True),
+            Contender("linearmodels", lambda: linearmodels(frame), under("cr1_full"), slow=True),
+        ]
+    return contenders
+
+
+def other_contenders(
+    data: dict[str, np.ndarray], connection: duckdb.DuckDBPyConnection, folder: Path
+) -> dict[str, list[Contender]]:
+    """Ids as strings in a DuckDB table, and integer ids in a Parquet file."""
+    path = folder / f"{len(data['unit'])}.parquet"
+    pa.parquet.write_table(
+        pa.table(data),
+        path,
+        use_dictionary=["period", "treated", "post"],
+        column_encoding={"unit": "DELTA_BINARY_PACKED", "outcome": "BYTE_STREAM_SPLIT"},
+    )
+    named = connection.sql("SELECT 'user-' || unit AS unit, * EXCLUDE (unit) FROM panel").to_arrow_table()
+    frame = named.to_pandas()
+    frame["effect"] = frame["treated"] * frame["post"]
+    connection.from_arrow(named).create("named")
+    expected = lambda: ours(data)  # noqa: E731
+    nested = lambda: ours(data, "twfe")  # noqa: E731
+    return {
+        "string ids": [
+            Contender("RallyUXR on DuckDB", lambda: ours(connection.table("named")), expected),
+            Contender("RallyUXR on Arrow", lambda: ours(named), expected),
+            Contender("tea-tasting on DuckDB", lambda: tea(connection, "named"), expected),
+            Contender("fereg", lambda: fereg(frame), nested, slow=True),
+        ],
+        "Parquet": [
+            Contender("RallyUXR", lambda: ours(path), expected),
+            Contender("tea-tasting on DuckDB", lambda: tea(duckdb.connect(), f"'{path}'"), expected),
+            Contender("fereg, reading with pandas", lambda: _fereg_parquet(path), nested, slow=True),
+        ],
+    }
+
+
+def _fereg_parquet(path: Path) -> Answer:
+    frame = pd.read_parquet(path)
+    frame["effect"] = frame["treated"] * frame["post"]
+    return fereg(frame)
+
+
+def event_contenders(data: dict[str, np.ndarray]) -> list[Contender]:
+    """The effect in every period against one reference, clustered by unit."""
+    frame = pd.DataFrame(data)
+    expected = lambda: our_event_study(data)  # noqa: E731
+    return [
+        Contender("RallyUXR", expected, expected),
+        Contender("fereg", lambda: fereg_event_study(frame), expected, slow=True),
+    ]
+
+
+def compare(contenders: list[Contender], rounds: int) -> dict[str, float]:
+    """Median seconds by name, after every answer agreed with ours."""
+    for contender in contenders:
+        answer, expected = contender.run(), contender.expected()
+        for found, wanted in zip(answer, expected, strict=True):
+            if abs(found - wanted) > AGREEMENT * expected.std_error:
+                raise SystemExit(f"{contender.name} answers {answer}, expected {expected}")
+    seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    for turn in range(rounds):
+        for contender in contenders:
+            if turn == 0 or not contender.slow:
+                gc.collect()
+                start = time.perf_counter()
+                contender.run()
+                seconds[contender.name].append(time.perf_counter() - start)
+    return {name: median(times) for name, times in seconds.items()}
+
+
+def extra_megabytes(job: Callable[[], Answer]) -> float:
+    """Peak memory that a job's arrays take beside the caller's data; DuckDB's own memory is not seen."""
+    tracemalloc.start()
+    job()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def read_once(data: dict[str, np.ndarray]) -> float:
+    """Seconds to read every column once: no estimator can be faster."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for values in data.values():
+            values.max()
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def table(title: str, results: dict[int, dict[str, float]]) -> str:
+    """Milliseconds by size, the ratio to the first contender at the largest size, and the growth exponent."""
+    sizes = sorted(results)
+    head = [f"### {title}", "", f"| | {' | '.join(f'{size:,} rows, ms' for size in sizes)} | times ours | growth |"]
+    lines = [*head, "|---" * (len(sizes) + 3) + "|"]
+    for name in results[sizes[0]]:
+        seen = [size for size in sizes if name in results[size]]
+        first, last = seen[0], seen[-1]
+        reference = next(iter(results[last].values()))
+        growth = (
+            "" if first == last else f"{math.log(results[last][name] / results[first][name], last / first):.2f}"
+        )
+        cells = [f"{results[size][name] * 1e3:,.1f}" if name in results[size] else "" for size in sizes]
+        lines.append(f"| {name} | {' | '.join(cells)} | {results[last][name] / reference:.1f} | {growth} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    results: dict[str, dict[int, dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for n_rows in options.rows:
+            data = simulate(n_rows)
+            connection = duckdb.connect()
+            connection.from_arrow(pa.table(data)).create("panel")
+            jobs = {"dense ids": dense_contenders(data, connection)}
+            jobs |= other_contenders(data, connection, Path(folder)) | {"event study": event_contenders(data)}
+            for title, contenders in jobs.items():
+                results.setdefault(title, {})[n_rows] = compare(contenders, options.rounds)
+            results["dense ids"][n_rows]["limit: columns read once"] = read_once(data)
+            dense, event_study = extra_megabytes(lambda: ours(data)), extra_megabytes(lambda: our_event_study(data))  # noqa: B023
+            print(f"{n_rows:,} rows: {dense:.1f} MB extra, event study {event_study:.1f} MB extra\n", flush=True)
+            connection.close()
+    for title, by_size in results.items():
+        print(table(title, by_size))
+
+
+if __name__ == "__main__":
+    main()
