@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rallyuxr.models import ExperimentData, MetricSeries, UnitPanel
 from rallyuxr.store.attributes import Item, record_item
@@ -16,7 +17,8 @@ from rallyuxr.store.columns import pack, time_steps, times, unpack
 
 ROWS_PER_CHUNK = 4_000
 PART_BYTES = 350_000
-LIMIT_NOTE = "both keep an item below DynamoDB's 400 KB whatever the numbers are"
+"""Both limits keep an item below DynamoDB's 400 KB, whatever the numbers are."""
+Columns = NDArray[np.float64]
 CALENDAR = {"hourly": "M", "daily": "Y", "units": "Y"}
 
 
@@ -36,8 +38,9 @@ def chunk_items(data: ExperimentData) -> Iterator[tuple[str, Item]]:
     """The chunks of a data version, each with the end of its key."""
     unit = CALENDAR[data.granularity]
     for metric_id, series in data.series.items():
+        columns = _columns(series)
         for place, rows in _calendar_parts(series, unit):
-            yield f"{metric_id}#{place}", {"metricId": metric_id, **_series_item(series, rows)}
+            yield f"{metric_id}#{place}", {"metricId": metric_id, **_series_item(columns[:, rows])}
     for metric_id, panel in data.panels.items():
         content = zlib.compress(_panel_bytes(panel), 6)
         for number, start in enumerate(range(0, len(content), PART_BYTES), start=1):
@@ -49,7 +52,7 @@ def read_chunks(
     items: Iterable[Mapping[str, Any]],
 ) -> tuple[dict[str, MetricSeries], dict[str, UnitPanel]]:
     """The metrics within chunks that come in the order of their keys."""
-    columns: dict[str, list[np.ndarray[Any, Any]]] = defaultdict(list)
+    columns: dict[str, list[Columns]] = defaultdict(list)
     parts: dict[str, list[bytes]] = defaultdict(list)
     for item in items:
         if "panel" in item:
@@ -71,7 +74,7 @@ def _calendar_parts(series: MetricSeries, unit: str) -> Iterator[tuple[str, slic
             yield f"{name}-{number:03d}" if number else name, slice(start, min(start + ROWS_PER_CHUNK, last))
 
 
-def _columns(series: MetricSeries) -> np.ndarray[Any, Any]:
+def _columns(series: MetricSeries) -> Columns:
     """(5, T) or, for a ratio, (7, T): epoch seconds first."""
     seconds = series.timestamps.astype("datetime64[s]").astype(np.int64).astype(np.float64)
     rows = [seconds, series.treatment, series.control, series.treatment_n, series.control_n]
@@ -80,25 +83,24 @@ def _columns(series: MetricSeries) -> np.ndarray[Any, Any]:
     return np.array(rows, dtype=np.float64)
 
 
-def _series(columns: np.ndarray[Any, Any]) -> MetricSeries:
+def _series(columns: Columns) -> MetricSeries:
     return MetricSeries(columns[0].astype(np.int64).astype("datetime64[s]"), *columns[1:])
 
 
-def _series_item(series: MetricSeries, rows: slice) -> Item:
-    columns = _columns(series)[:, rows]
+def _series_item(columns: Columns) -> Item:
     part = _series(columns)
-    columns[0] = time_steps(part.timestamps)
+    stored = np.vstack((time_steps(part.timestamps), columns[1:]))
     return {
-        "columns": pack(columns),
-        "width": len(columns),
-        "rows": columns.shape[1],
+        "columns": pack(stored),
+        "width": len(stored),
+        "rows": stored.shape[1],
         "firstAt": f"{part.timestamps[0]}Z",
         "lastAt": f"{part.timestamps[-1]}Z",
         "summary": record_item(part.summary()),
     }
 
 
-def _read_columns(item: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+def _read_columns(item: Mapping[str, Any]) -> Columns:
     columns = unpack(item["columns"], item["width"])
     columns[0] = times(columns[0]).astype(np.int64)
     return columns

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.dynamodb_units import item_bytes, read_units, write_units
 from rallyuxr.errors import Conflict, InvalidInput, NotFound, Unavailable
 from rallyuxr.local import Endpoint
 from rallyuxr.models import ExperimentData, MetricSeries
@@ -15,16 +16,7 @@ from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, move_status
 from rallyuxr.services.results import load_results, publish_results
 from rallyuxr.store.dynamo import Dynamo
-from tests.cloud.spine_samples import (
-    METRICS,
-    bare_tables,
-    hourly,
-    item_bytes,
-    plan,
-    raw_items,
-    read_units,
-    write_units,
-)
+from tests.cloud.spine_samples import METRICS, bare_tables, hourly, plan, raw_items
 
 
 @pytest.fixture(scope="module")
