@@ -26,6 +26,7 @@ def create_app() -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     for module in (exports, experiments, metric_values, system):
         for route in module.router.routes:

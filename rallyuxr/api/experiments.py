@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from rallyuxr.api import answers
@@ -34,7 +35,23 @@ RESULTS_BODY: dict[str, Any] = {
 }
 
 
-@router.post("", status_code=201, responses=documented(409, 413))
+LINKS = {
+    operation: {"operationId": operation, "parameters": {"experiment_id": "$response.body#/data/experimentId"}}
+    for operation in (
+        "get_experiment",
+        "get_results",
+        "upload_results",
+        "change_status",
+        "archive",
+        "rerun",
+        "list_analyses",
+        "export_experiment",
+    )
+}
+"""Where the answer to a creation leads, for readers and testers of the document."""
+
+
+@router.post("", status_code=201, responses={201: {"links": LINKS}} | documented(409, 413))
 def create_experiment(
     body: CreateExperiment, context: Deployment, caller: Analyst, request_id: RequestId
 ) -> Answer[answers.ExperimentCreatedData]:
@@ -56,9 +73,9 @@ def list_experiments(
     caller: Viewer,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
-    next_token: Annotated[str | None, Query(alias="nextToken", max_length=2000)] = None,
-    status: Status | None = None,
-    search: Annotated[str | None, Query(max_length=200)] = None,
+    next_token: Annotated[str | SkipJsonSchema[None], Query(alias="nextToken", max_length=2000)] = None,
+    status: Annotated[Status | SkipJsonSchema[None], Query()] = None,
+    search: Annotated[str | SkipJsonSchema[None], Query(max_length=200)] = None,
 ) -> Answer[answers.ExperimentListData]:
     """List experiments, newest first; follow `nextToken` for the next page at constant cost."""
     page = experiments.list_experiments(
@@ -124,8 +141,8 @@ async def upload_results(
     context: Deployment,
     caller: Analyst,
     request: Request,
-    metric: Annotated[str | None, Query(pattern=r"^[a-z_]{1,64}$")] = None,
-    time_zone: Annotated[str | None, Query(alias="timeZone", max_length=64)] = None,
+    metric: Annotated[str | SkipJsonSchema[None], Query(pattern=r"^[a-z_]{1,64}$")] = None,
+    time_zone: Annotated[str | SkipJsonSchema[None], Query(alias="timeZone", max_length=64)] = None,
 ) -> Answer[PublishedVersion]:
     """Upload results, as the contract's record or as CSV; they become the newest data version and are analysed.
 

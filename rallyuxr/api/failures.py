@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from rallyuxr import errors
 from rallyuxr.models import Record
@@ -125,7 +126,17 @@ def http_error(request: Request, error: HTTPException) -> JSONResponse:
         405: f"{request.method} is not possible here; the Allow header lists what is.",
     }.get(error.status_code, str(error.detail))
     status = 400 if code == "VALIDATION_ERROR" else error.status_code
-    return answer(request, status, code, message, headers=dict(error.headers or {}))
+    headers = {"Allow": ", ".join(_methods(request))} if status == 405 else dict(error.headers or {})
+    return answer(request, status, code, message, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that some route answers at this address."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 def unexpected_error(request: Request, error: Exception) -> JSONResponse:

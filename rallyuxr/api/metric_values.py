@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path
-from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from rallyuxr.api import answers
 from rallyuxr.api.answers import Answer
@@ -11,7 +11,7 @@ from rallyuxr.api.dependencies import Deployment
 from rallyuxr.api.failures import documented
 from rallyuxr.api.security import Admin, Viewer
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models import CreateMetricValue, Money, Record, UpdateMetricValue
+from rallyuxr.models import CreateMetricValue, Price, Record, UpdateMetricValue
 from rallyuxr.models.metric_value import CATEGORIES
 from rallyuxr.services import metric_values, repricing
 from rallyuxr.services.metric_values import MetricValueUpdate
@@ -20,11 +20,13 @@ from rallyuxr.services.repricing import RepricePreview
 router = APIRouter(prefix="/metric-values", tags=["metric values"])
 MetricIdPath = Annotated[str, Path(alias="id", pattern=r"^[a-z_]{1,64}$", examples=["conversion_rate"])]
 
+IfMatch = Annotated[str | SkipJsonSchema[None], Header(pattern=r'^(W/)?"?[0-9]{1,9}"?$', examples=['"3"'])]
+
 
 class RepriceRequest(Record):
     """The price to try out."""
 
-    dollars_per_unit: Money = Field(gt=0, max_digits=24)
+    dollars_per_unit: Price
 
 
 @router.get("", responses=documented())
@@ -52,7 +54,9 @@ def update_metric_value(
     body: UpdateMetricValue,
     context: Deployment,
     caller: Admin,
-    if_match: Annotated[str | None, Header(pattern=r'^(W/)?"?[0-9]{1,9}"?$', examples=['"3"'])] = None,
+    if_match: Annotated[
+        str | SkipJsonSchema[None], Header(pattern=r'^(W/)?"?[0-9]{1,9}"?$', examples=['"3"'])
+    ] = None,
 ) -> Answer[MetricValueUpdate]:
     """Change a price under the version the editor saw (`If-Match` or `expectedVersion`); else a 409."""
     return Answer(data=metric_values.update_metric_value(context, metric_id, _under_version(body, if_match)))

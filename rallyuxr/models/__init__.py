@@ -12,7 +12,7 @@ from rallyuxr.models.analysis import (
     PriceSnapshot,
     Verdict,
 )
-from rallyuxr.models.base import Money, Record, Timestamp, iso_z
+from rallyuxr.models.base import Money, Price, Record, Timestamp, iso_z
 from rallyuxr.models.diagnostics import Diagnostics, EventStudy
 from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, RelativeEffect
 from rallyuxr.models.experiment import (
@@ -79,6 +79,7 @@ __all__ = [
     "MetricValueVersion",
     "Money",
     "OrdersPlan",
+    "Price",
     "PriceSnapshot",
     "Projection",
     "PublishedData",

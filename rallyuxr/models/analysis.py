@@ -185,6 +185,8 @@ class ExperimentAnalysis(Record):
     data_source: DataSource
     confidence_level: float
     expected_outcome: ExpectedOutcome
-    running: bool = Field(default=False, description="whether the window was still open: intervals are always-valid")
+    running: bool = Field(
+        default=False, description="whether the window was still open: intervals are always-valid"
+    )
     verdict: Verdict
     failure_reason: str | None = None

@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class Record(BaseModel):
@@ -64,5 +66,17 @@ Timestamp = Annotated[
 ]
 """An aware UTC time; JSON carries ISO 8601 ending in Z, and dates are read as their midnight UTC."""
 
-Money = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+
+class _NumberInDocuments:
+    """Documents an amount as the number the contract says, though decimal text is read too."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = handler(schema)
+        return next((form for form in described.get("anyOf", ()) if form.get("type") == "number"), described)
+
+
+Money = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json"), _NumberInDocuments()]
 """An amount in a currency: Decimal in Python, a number in JSON (the contract's type)."""
+
+Price = Annotated[Money, Field(ge=Decimal("1e-9"), le=Decimal("1e12"))]
+"""A positive amount that storage keeps exactly."""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rallyuxr.models.base import Money, Record, Timestamp
+from rallyuxr.models.base import Price, Record, Timestamp
 from rallyuxr.models.metric_value import Currency, MetricId
 
 Status = Literal["draft", "running", "complete", "archived"]
@@ -130,7 +130,7 @@ class ExperimentPlan(Record):
     data_source: DataSource = "simulator"
     baseline_days: int = Field(default=14, ge=0, le=365)
     confidence_level: Literal[80, 90, 95, 99] = 95
-    cost: Money | None = Field(default=None, gt=0)
+    cost: Price | None = None
     currency: Currency = "USD"
     time_zone: TimeZoneName = "UTC"
     metric_plans: dict[MetricId, MetricPlan] = Field(default_factory=dict)

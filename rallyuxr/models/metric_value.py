@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rallyuxr.models.base import Money, Record, Timestamp
+from rallyuxr.models.base import Money, Price, Record, Timestamp
 
 MetricId = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=64)]
 Category = Literal["conversion", "revenue", "engagement", "retention", "other"]
@@ -13,6 +13,7 @@ CATEGORIES: tuple[Category, ...] = ("conversion", "revenue", "engagement", "rete
 Exposure = Literal["participant", "day", "experiment"]
 ValueType = Literal["mean", "proportion", "ratio"]
 Direction = Literal["higher_is_better", "lower_is_better"]
+UnitScale = Annotated[float, Field(ge=1e-9, le=1e9)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
@@ -58,13 +59,13 @@ class MetricTerms(Record):
     """
 
     name: str = Field(min_length=1, max_length=200)
-    dollars_per_unit: Money = Field(gt=0, max_digits=24)
+    dollars_per_unit: Price
     unit: str = Field(min_length=1, max_length=40)
     description: str = Field(min_length=10, max_length=500)
     category: Category
     validation_rules: ValidationRules | None = None
     currency: Currency = "USD"
-    unit_scale: float = Field(default=1.0, gt=0)
+    unit_scale: UnitScale = 1.0
     exposure: Exposure = "experiment"
     direction: Direction = "higher_is_better"
     value_type: ValueType = "mean"
@@ -106,12 +107,12 @@ class UpdateMetricValue(Record):
     `expected_version` is the version the editor saw; an update under an older one is refused.
     """
 
-    dollars_per_unit: Money | None = Field(default=None, gt=0, max_digits=24)
+    dollars_per_unit: Price | None = None
     description: str | None = Field(default=None, min_length=10, max_length=500)
     validation_rules: ValidationRules | None = None
     name: str | None = Field(default=None, min_length=1, max_length=200)
     unit: str | None = Field(default=None, min_length=1, max_length=40)
-    unit_scale: float | None = Field(default=None, gt=0)
+    unit_scale: UnitScale | None = None
     category: Category | None = None
     exposure: Exposure | None = None
     direction: Direction | None = None

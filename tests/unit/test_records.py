@@ -26,7 +26,13 @@ VERDICT = {"outcome": "better", "sentence": "Conversion rose."}
 ADDITIONS: dict[type[Record], dict[str, Any]] = {
     ExperimentDefinition: {},
     ExperimentResult: {"dataVersion": 1, "dataSource": "upload"},
-    ExperimentAnalysis: {"dataVersion": 1, "dataSource": "upload", "verdict": VERDICT},
+    ExperimentAnalysis: {
+        "dataVersion": 1,
+        "dataSource": "upload",
+        "verdict": VERDICT,
+        "confidenceLevel": 0.95,
+        "expectedOutcome": "positive",
+    },
     MetricValue: {},
     ExperimentCreated: {},
     ResultsGenerated: {},
