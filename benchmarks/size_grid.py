@@ -105,6 +105,8 @@ def main() -> None:
     ]
     for method in methods:
         _print_table([cell for cell in cells if cell.method == method], options.markdown)
+    if len(methods) > 1:
+        _print_comparison(cells)
     print(f"\n{options.draws} draws a cell, {time.perf_counter() - started:.0f} s")
 
 
@@ -122,6 +124,17 @@ def _print_table(cells: Sequence[Cell], markdown: bool) -> None:
             if (cell.kind, cell.phi) == (kind, phi)
         ]
         print(row.format(separator.join([f"{kind:21}", f"{phi:<4}", *texts])))
+
+
+def _print_comparison(cells: Sequence[Cell]) -> None:
+    """Smallest to largest size over kinds and windows, by method and φ, and the widest cell."""
+    phis = sorted({cell.phi for cell in cells})
+    print(f"\n| method | {' | '.join(f'φ = {phi}' for phi in phis)} | widest |\n|{'---|' * (len(phis) + 2)}")
+    for method in dict.fromkeys(cell.method for cell in cells):
+        own = [cell for cell in cells if cell.method == method]
+        sizes = [[cell.size for cell in own if cell.phi == phi] for phi in phis]
+        ranges = " | ".join(f"{min(size):.3f} to {max(size):.3f}" for size in sizes)
+        print(f"| `{method}` | {ranges} | {max(cell.width for cell in own):.2f} |")
 
 
 if __name__ == "__main__":
