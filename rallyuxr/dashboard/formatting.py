@@ -164,9 +164,8 @@ def number(value: float | None) -> str:
 def moment(at: datetime, zone: tzinfo) -> str:
     """A time of day in the reader's zone, which is named.
 
-        >>> import re
-    from datetime import UTC; moment(datetime(2025, 1, 15, 14, 5, tzinfo=UTC), UTC)
-        '15 Jan 2025, 14:05 UTC'
+    >>> from datetime import UTC; moment(datetime(2025, 1, 15, 14, 5, tzinfo=UTC), UTC)
+    '15 Jan 2025, 14:05 UTC'
     """
     local = at.astimezone(zone)
     return f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
@@ -175,9 +174,8 @@ def moment(at: datetime, zone: tzinfo) -> str:
 def day(at: datetime, zone: tzinfo) -> str:
     """A calendar day in a zone.
 
-        >>> import re
-    from datetime import UTC; day(datetime(2025, 1, 5, tzinfo=UTC), UTC)
-        '5 Jan 2025'
+    >>> from datetime import UTC; day(datetime(2025, 1, 5, tzinfo=UTC), UTC)
+    '5 Jan 2025'
     """
     local = at.astimezone(zone)
     return f"{local.day} {local:%b %Y}"
