@@ -1,8 +1,8 @@
 """Files of orders, one row per line item, as orders to be placed; read in pieces, so any length fits in memory.
 
 The columns are the order's fields and, for the line, `sku`, `quantity` and `unit_price`, in either spelling
-(`order_id` or `orderId`). Rows of one order stand together and agree in the order's fields; an empty cell is a field
-left out.
+(`order_id` or `orderId`). Rows of one order stand together and agree in the order's fields; an empty cell is a
+field left out.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,12 +1,12 @@
 """Aggregates in S3: whole objects, replaced only over the version that was read.
 
-| key under `aggregates/v1/`                  | holds                                              |
-|---------------------------------------------|----------------------------------------------------|
-| `state/merchant=…/day=2025-01-15.json`      | the day's tallies by hour, customers by name       |
-| `hourly/merchant=…/day=2025-01-15.json`     | the day's hourly rows                              |
-| `daily/merchant=…/month=2025-01.json`       | the month's daily rows                             |
-| `parquet/hourly/merchant=…/month=….parquet` | hourly rows as last published, for DuckDB and Athena |
-| `parquet/daily/merchant=…/month=….parquet`  | daily rows, likewise                               |
+| key under `aggregates/v1/`                      | holds                                              |
+|-------------------------------------------------|----------------------------------------------------|
+| `state/merchant=…/day=2025-01-15.json`          | the day's tallies by hour, customers by name       |
+| `hourly/merchant=…/day=2025-01-15.json`         | the day's hourly rows                              |
+| `daily/merchant=…/month=2025-01.json`           | the month's daily rows                             |
+| `parquet/hourly/merchant=…/month=…/rows.parquet`| hourly rows as last published, for DuckDB, Athena  |
+| `parquet/daily/merchant=…/month=…/rows.parquet` | daily rows, likewise                               |
 """
 
 from collections.abc import Callable, Iterator
@@ -87,7 +87,7 @@ class AggregateRepository:
 
     def put_parquet(self, granularity: AnalyticsGranularity, merchant_id: str, month: str, content: bytes) -> str:
         """Store a month's rows as Parquet and return the key."""
-        key = f"{PREFIX}/parquet/{granularity}/merchant={merchant_id}/month={month}.parquet"
+        key = f"{PREFIX}/parquet/{granularity}/merchant={merchant_id}/month={month}/rows.parquet"
         self._cloud.call("s3", "put_object", Bucket=self._cloud.bucket, Key=key, Body=content)
         return key
 

@@ -1,0 +1,150 @@
+"""From orders to dollars: orders with two arms and a known effect, through the deployed stack."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from rallyuxr.errors import InvalidInput, NotFound
+from rallyuxr.local import Deployment
+from rallyuxr.models import CreateExperiment, CreateMetricValue, ExperimentDefinition, OrdersPlan
+from rallyuxr.models.order import Arm, LineItem, Merchant, Order
+from rallyuxr.services.analyses import current_analysis
+from rallyuxr.services.analytics import read_rows
+from rallyuxr.services.context import Context, connect
+from rallyuxr.services.experiments import create_experiment
+from rallyuxr.services.merchants import add_merchant
+from rallyuxr.services.metric_values import create_metric_value
+from rallyuxr.services.order_experiments import publish_pending
+from rallyuxr.services.orders import place_order, place_orders
+from rallyuxr.services.results import load_results
+
+START = datetime(2025, 2, 10, tzinfo=UTC)
+WEEK = timedelta(days=7)
+EFFECT = Decimal("3.00")
+PRICE = Decimal("40")
+PATIENCE_SECONDS = 180
+
+
+@pytest.fixture
+def ctx(deployed: Deployment) -> Context:
+    return connect(actor="tests")
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not look():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.5)
+
+
+def a_merchant(ctx: Context, currency: str = "USD") -> Merchant:
+    return add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4()}", name="Shop", currency=currency))
+
+
+def an_experiment(ctx: Context, merchant: Merchant) -> ExperimentDefinition:
+    metric = "value_" + "".join(chr(97 + int(digit, 16)) for digit in uuid4().hex[:12])
+    create_metric_value(
+        ctx,
+        CreateMetricValue(
+            metric_id=metric,
+            name="Average order value",
+            dollars_per_unit=PRICE,
+            unit="$",
+            description="What one more dollar per order is worth",
+            category="revenue",
+            value_type="ratio",
+        ),
+    )
+    plan = CreateExperiment(
+        name="Bundles",
+        description="Offer bundles at checkout",
+        metrics=(metric,),
+        start_date=START,
+        end_date=START + WEEK,
+        baseline_days=7,
+        expected_outcome="positive",
+        data_source="orders",
+        orders=OrdersPlan(by="arm", merchants=(merchant.merchant_id,), measures={metric: "average_order_value"}),
+    )
+    return create_experiment(ctx, plan)
+
+
+def shopping(merchant: Merchant, experiment_id: str) -> Iterator[Order]:
+    """Two weeks of orders in two arms; in the second week the treated arm's orders are worth EFFECT more."""
+    rng = np.random.default_rng(7)
+    arms: tuple[Arm, ...] = ("treatment", "control")
+    for hour in range(14 * 24):
+        moment = START - WEEK + timedelta(hours=hour)
+        for arm in arms:
+            for place in range(rng.poisson(2)):
+                value = Decimal(int(rng.gamma(4, 500))) / 100
+                price = value + (EFFECT if arm == "treatment" and moment >= START else 0)
+                yield Order(
+                    merchant_id=merchant.merchant_id,
+                    order_id=f"{arm}-{hour}-{place}",
+                    time=moment + timedelta(minutes=int(rng.integers(60))),
+                    customer_id=f"c-{rng.integers(400)}",
+                    currency=merchant.currency,
+                    items=(LineItem(sku="bundle", quantity=1, unit_price=price),),
+                    experiment_id=experiment_id,
+                    arm=arm,
+                )
+
+
+def test_orders_with_a_known_effect_become_an_interval_that_holds_it_and_the_dollars_follow(ctx: Context) -> None:
+    merchant = a_merchant(ctx)
+    experiment = an_experiment(ctx, merchant)
+    orders = list(shopping(merchant, experiment.id))
+    for first in range(0, len(orders), 500):
+        place_orders(ctx, orders[first : first + 500])
+
+    def aggregated() -> int:
+        first, last = (START - WEEK).date(), (START + WEEK).date()
+        return sum(row.orders for row in read_rows(ctx, merchant, "daily", first, last))
+
+    eventually(lambda: aggregated() == len(orders))
+    publish_pending(ctx, quiet=timedelta(0))
+    published = load_results(ctx, experiment.id)
+    assert published.data.source == "orders"
+    metric = experiment.metrics[0]
+    series = published.data.series[metric]
+    assert series.treatment_denominator is not None
+    assert series.treatment_denominator.sum() == sum(order.arm == "treatment" for order in orders)
+
+    def analysed(version: int) -> bool:
+        found = current_analysis(ctx, experiment.id)
+        return found is not None and found.data_version == version
+
+    eventually(lambda: analysed(published.data_version))
+    analysis = current_analysis(ctx, experiment.id)
+    assert analysis is not None
+    result, impact = analysis.did_results[metric], analysis.economic_impact
+    assert result.confidence_interval is not None
+    assert result.confidence_interval.lower < float(EFFECT) < result.confidence_interval.upper
+    assert result.estimate.estimate is not None
+    assert impact.total_impact == pytest.approx(result.estimate.estimate * float(PRICE))
+    assert impact.total_interval is not None
+    assert impact.total_interval.lower < float(EFFECT * PRICE) < impact.total_interval.upper
+
+    late = orders[-1].model_copy(update={"status": "refunded"})
+    assert place_order(ctx, late).outcome == "updated"
+    eventually(lambda: experiment.id in ctx.store.orders.pending())
+    publish_pending(ctx, quiet=timedelta(0))
+    again = load_results(ctx, experiment.id)
+    assert again.data_version == published.data_version + 1
+    publish_pending(ctx, quiet=timedelta(0))
+    assert load_results(ctx, experiment.id).data_version == again.data_version
+
+
+def test_an_experiment_needs_merchants_that_exist_and_share_its_currency(ctx: Context) -> None:
+    yen = a_merchant(ctx, "JPY")
+    with pytest.raises(InvalidInput, match="sells in JPY and the experiment counts in USD"):
+        an_experiment(ctx, yen)
+    nobody = Merchant(merchant_id="nobody", name="Nobody")
+    with pytest.raises(NotFound, match="no merchant 'nobody'"):
+        an_experiment(ctx, nobody)
