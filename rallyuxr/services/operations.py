@@ -11,7 +11,7 @@ from rallyuxr.services.analyses import analyze_version
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import start_generation
 from rallyuxr.services.order_experiments import publish_pending
-from rallyuxr.store import ANALYSIS_PROCESSOR, RESULTS_GENERATOR, TABLES, Waiting
+from rallyuxr.store import ANALYSIS_PROCESSOR, RECONCILER, RESULTS_GENERATOR, TABLES, Waiting
 
 Condition = Literal["healthy", "degraded", "down"]
 UNANALYSED_AFTER = timedelta(minutes=2)
@@ -114,13 +114,16 @@ def list_failures(ctx: Context) -> tuple[FailureLine, ...]:
 def redrive(ctx: Context, failure_id: str | None) -> int:
     """Send one failure, or all of them, through its function again; how many were sent.
 
+    Where the cloud kept only the place of the records and not the records, the reconciler finds what is undone.
+
     Raises:
         NotFound: no failure of that id waits.
     """
     sent = 0
     for one in _waiting(ctx):
         if failure_id in (None, one.id):
-            ctx.store.functions.start(one.failure.function, one.failure.event)
+            function = one.failure.function if one.failure.event else RECONCILER
+            ctx.store.functions.start(function, one.failure.event)
             ctx.store.failures.remove(one)
             sent += 1
         else:

@@ -9,6 +9,7 @@ from rallyuxr.store.cloud import Cloud
 
 RESULTS_GENERATOR = "resultsGenerator"
 ANALYSIS_PROCESSOR = "analysisProcessor"
+RECONCILER = "reconciler"
 ORDER_AGGREGATOR = "orderAggregator"
 
 
