@@ -145,7 +145,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "orderAggregator",
         "rallyuxr.handlers.order_aggregator.handler",
-        may=(*_AGGREGATE, access.stream(ORDERS), _REPORT_FAILURES),
+        may=(*_AGGREGATE, *_PUBLISH_RESULTS, _READ_PRICES, access.stream(ORDERS), _REPORT_FAILURES),
         memory_mb=1024,
         timeout_seconds=300,
     ),

@@ -106,21 +106,11 @@ def stop(data_dir: Path) -> bool:
     Raises:
         Unavailable: it does not end.
     """
-    (data_dir / "keep").unlink(missing_ok=True)
-    note = running(data_dir)
-    if note is None:
+    if not data_dir.exists():
         return False
-    os.kill(note["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while running(data_dir):
-        if time.monotonic() > deadline:
-            raise Unavailable(
-                f"The embedded cloud (process {note['pid']}) does not end after {STOP_SECONDS:.0f} s. "
-                f"`kill -9 {note['pid']}` ends it; at most the last seconds are lost."
-            )
-        time.sleep(0.05)
-    _reap(data_dir)
-    return True
+    with _locked(data_dir / "start.lock"):
+        (data_dir / "keep").unlink(missing_ok=True)
+        return _end(data_dir)
 
 
 def release(data_dir: Path) -> bool:
@@ -134,7 +124,7 @@ def release(data_dir: Path) -> bool:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        return not (data_dir / "keep").exists() and stop(data_dir)
+        return not (data_dir / "keep").exists() and _end(data_dir)
 
 
 def keep(data_dir: Path) -> None:
@@ -152,6 +142,24 @@ def _use(data_dir: Path) -> None:
         user = (data_dir / "users.lock").open("a")
         fcntl.flock(user, fcntl.LOCK_SH)
         _users[data_dir] = user
+
+
+def _end(data_dir: Path) -> bool:
+    """End what runs and wait for it; False if nothing did."""
+    note = running(data_dir)
+    if note is None:
+        return False
+    os.kill(note["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while running(data_dir):
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"The embedded cloud (process {note['pid']}) does not end after {STOP_SECONDS:.0f} s. "
+                f"`kill -9 {note['pid']}` ends it; at most the last seconds are lost."
+            )
+        time.sleep(0.05)
+    _reap(data_dir)
+    return True
 
 
 def _reap(data_dir: Path) -> None:

@@ -144,7 +144,11 @@ def load_or_refuse(service: str) -> Any:
 
 
 class Snapshots:
-    """Saves everything every `EVERY` seconds from a forked copy; the server stands still for the fork only."""
+    """Saves everything from a forked copy; the server stands still for the fork only.
+
+    Copies are taken every `EVERY` seconds, however long writing one takes, so a crash loses that and the time
+    of one writing. While nobody asks for anything, nothing is written.
+    """
 
     def __init__(self) -> None:
         self.stale = False
@@ -162,10 +166,12 @@ class Snapshots:
             os.kill(self._child, signal.SIGKILL)
 
     async def _repeat(self) -> None:
-        while await asyncio.sleep(EVERY, True):
+        while True:
+            begun = time.monotonic()
             if self.stale:
                 self.stale = False
                 await self._take()
+            await asyncio.sleep(max(0.0, EVERY - (time.monotonic() - begun)))
 
     async def _take(self) -> None:
         self._child = os.fork()
@@ -211,8 +217,10 @@ class Door:
         elif scope["path"] == "/_rallyuxr":
             await _answer(scope, send, 200, {"pid": os.getpid(), "dataDir": str(DATA)})
         else:
-            self._snapshots.stale = True
-            await self._inner(scope, receive, send)
+            try:
+                await self._inner(scope, receive, send)
+            finally:
+                self._snapshots.stale = True
 
     async def _live(self, scope: Scope, receive: Any, send: Any) -> None:
         self._snapshots.start()
@@ -221,11 +229,11 @@ class Door:
         async def until_shutdown() -> Any:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                watch.cancel()
                 self._snapshots.stop()
             return message
 
         await self._inner(scope, until_shutdown, send)
+        watch.cancel()
 
 
 async def _answer(scope: Scope, send: Any, status: int, body: dict[str, Any]) -> None:
@@ -238,20 +246,23 @@ async def _answer(scope: Scope, send: Any, status: int, body: dict[str, Any]) ->
 
 
 async def end_without_users() -> None:
-    """Stop when no process holds the users' lock; the kernel drops it however a process ends."""
-    while await asyncio.sleep(WATCH_SECONDS, True):
-        if not (DATA / "keep").exists() and _is_free(DATA / "users.lock"):
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
+    """Stop when no process holds the users' lock; the kernel drops it however a process ends.
+
+    The lock is held to the end, so that whoever comes meanwhile waits and starts a cloud of their own.
+    """
+    with (DATA / "users.lock").open("a") as users:
+        while (DATA / "keep").exists() or not _locked(users):
+            await asyncio.sleep(WATCH_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
 
 
-def _is_free(path: Path) -> bool:
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+def _locked(file: io.TextIOWrapper) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def claim() -> io.TextIOWrapper:
@@ -261,15 +272,12 @@ def claim() -> io.TextIOWrapper:
     """
     note = (DATA / "cloud.json").open("a+")
     for _ in range(CLAIMS):
-        try:
-            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.1)
-        else:
+        if _locked(note):
             note.truncate(0)
             note.write(json.dumps({"pid": os.getpid(), "port": PORT}))
             note.flush()
             return note
+        time.sleep(0.1)
     sys.exit(f"Another embedded cloud uses {DATA}.")
 
 

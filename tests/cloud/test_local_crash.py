@@ -19,9 +19,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rallyuxr.local import Endpoint, ensure_running, release
+from rallyuxr.local.cloud import running
 
-SNAPSHOT_SECONDS = 1.0
-LOST_SECONDS = 1.5 * SNAPSHOT_SECONDS  # the bound at ten seconds is fifteen
+WRITING_SECONDS = 2.5  # one writing of a small state takes .3 s; a busy machine gets more
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -106,6 +106,10 @@ def survivors(endpoint: Endpoint) -> set[str]:
     return {item["id"]["S"] for page in pages for item in page["Items"]}
 
 
+def noted(seen: Path) -> set[str]:
+    return set(seen.read_text().splitlines()) if seen.exists() else set()
+
+
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -113,39 +117,57 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def rounds_of(data_dir: Path, seen: Path, how: signal.Signals, lives: list[float]) -> None:
+def rounds_of(data_dir: Path, seen: Path, how: signal.Signals, lives: list[float], *, every: float = 1.0) -> None:
     """Kill the cloud after each of `lives` seconds of writing, start it again and look."""
-    endpoint = ensure_running(data_dir, port=0, snapshot_seconds=SNAPSHOT_SECONDS)
+    endpoint = ensure_running(data_dir, port=0, snapshot_seconds=every)
     prepare(endpoint, seen)
-    time.sleep(LOST_SECONDS)  # the table itself is in a snapshot
+    time.sleep(every + WRITING_SECONDS)  # the table itself is saved
     for number, life in enumerate(lives, start=1):
         with writing(endpoint, first=number * 1_000_000) as acknowledged:
             time.sleep(life)
             os.kill(endpoint.pid, how)
             killed = time.monotonic()
-        endpoint = ensure_running(data_dir, port=0, snapshot_seconds=SNAPSHOT_SECONDS)
+            until(lambda: running(data_dir) is None)
+        endpoint = ensure_running(data_dir, port=0, snapshot_seconds=every)
         there = survivors(endpoint)
         halves = {identifier.split("/")[0] for identifier in there}
         assert there == {f"{pair}/{half}" for pair in halves for half in "ab"}, "a transaction was torn"
-        bound = 0.0 if how == signal.SIGTERM else LOST_SECONDS
+        bound = 0.0 if how == signal.SIGTERM else every + WRITING_SECONDS
         lost = [pair for pair, at in acknowledged.items() if str(pair) not in halves and killed - at > bound]
         assert not lost, f"{len(lost)} pairs were lost that were older than {bound} s"
         assert acknowledged
-        until(lambda: there <= set(seen.read_text().splitlines()))  # noqa: B023
+        until(lambda: there <= noted(seen))  # noqa: B023
         client(endpoint, "dynamodb").put_item(TableName="pairs", Item={"id": {"S": f"next {number}"}})
-        until(lambda: f"next {number}" in seen.read_text())  # noqa: B023
+        until(lambda: f"next {number}" in noted(seen))  # noqa: B023
         client(endpoint, "dynamodb").delete_item(TableName="pairs", Key={"id": {"S": f"next {number}"}})
 
 
 def test_a_kill_loses_little_tears_nothing_and_leaves_nothing_undelivered(data_dir: Path, tmp_path: Path) -> None:
-    rounds_of(data_dir, tmp_path / "seen", signal.SIGKILL, [1.3, 2.6])
+    rounds_of(data_dir, tmp_path / "seen", signal.SIGKILL, [1.3, 4.6])
 
 
 def test_a_stop_while_being_written_to_loses_nothing(data_dir: Path, tmp_path: Path) -> None:
     rounds_of(data_dir, tmp_path / "seen", signal.SIGTERM, [1.2])
 
 
+def test_the_last_write_before_silence_is_saved(data_dir: Path) -> None:
+    """No later request reminds the cloud that something changed."""
+    endpoint = ensure_running(data_dir, port=0, snapshot_seconds=0.5)
+    client(endpoint, "sqs").create_queue(QueueName="last")
+    time.sleep(0.5 + WRITING_SECONDS)
+    os.kill(endpoint.pid, signal.SIGKILL)
+    endpoint = ensure_running(data_dir, port=0)
+    assert client(endpoint, "sqs").get_queue_url(QueueName="last")["QueueUrl"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_many_rounds_of_crashes(data_dir: Path, tmp_path: Path, how: signal.Signals) -> None:
-    rounds_of(data_dir, tmp_path / "seen", how, [0.2, 0.9, 1.05, 1.15, 2.0, 3.1, 0.5, 1.7])
+    rounds_of(data_dir, tmp_path / "seen", how, [0.2, 0.9, 1.05, 1.15, 2.0, 5.1, 0.5, 1.7])
+
+
+@pytest.mark.slow
+def test_the_bound_that_the_documents_promise(data_dir: Path, tmp_path: Path) -> None:
+    """Fifteen seconds, with the interval that `make run` uses."""
+    assert 10.0 + WRITING_SECONDS <= 15.0
+    rounds_of(data_dir, tmp_path / "seen", signal.SIGKILL, [14.0, 23.5], every=10.0)
