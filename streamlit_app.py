@@ -55,7 +55,7 @@ def identity(caller: session.Caller) -> None:
 
 st.set_page_config(page_title="RallyUXR", page_icon=IMAGES / "icon.svg", layout="wide")
 st.logo(IMAGES / "logo.svg", size="large")
-if session.sign_in_configured() and not st.user.is_logged_in:
+if session.sign_in_configured() and not st.user.get("is_logged_in"):
     st.title("RallyUXR")
     st.write("What was a product change worth, and how sure are we?")
     st.button("Sign in", on_click=st.login, type="primary", icon=":material/login:")

@@ -38,7 +38,7 @@ def panel(experiment: ExperimentDefinition, shown: ExperimentAnalysis) -> None:
         name="comparison",
         alt="; ".join(f"{name}: {_total(analysis)}" for name, analysis in pair.items()),
     )
-    st.table(list(_differences(shown, other)), border="horizontal", hide_index=True)
+    st.table(list(differences(shown, other)), border="horizontal", hide_index=True)
 
 
 def _totals(pair: dict[str, ExperimentAnalysis]) -> Iterator[figures.Estimate]:
@@ -54,7 +54,7 @@ def _totals(pair: dict[str, ExperimentAnalysis]) -> Iterator[figures.Estimate]:
             )
 
 
-def _differences(newest: ExperimentAnalysis, other: ExperimentAnalysis) -> Iterator[dict[str, str]]:
+def differences(newest: ExperimentAnalysis, other: ExperimentAnalysis) -> Iterator[dict[str, str]]:
     yield _line("Total", _total(newest), _total(other))
     yield _line("Data version", str(newest.data_version), str(other.data_version))
     yield _line("Algorithm", newest.version, other.version)

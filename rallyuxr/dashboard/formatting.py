@@ -31,8 +31,9 @@ def money(amount: float | Decimal | None, currency: str = "USD", *, signed: bool
     if amount is None:
         return ABSENT
     size = abs(float(amount))
-    decimals = MINOR_DIGITS.get(currency, 2) if size < 1000 else 0
-    return _sign(amount, signed) + currency_mark(currency) + f"{size:,.{decimals}f}"
+    text = f"{size:,.{MINOR_DIGITS.get(currency, 2) if size < 1000 else 0}f}"
+    sign = _sign(amount, signed) if text.strip("0.,") else ""
+    return sign + currency_mark(currency) + text
 
 
 def short_money(amount: float | None, currency: str = "USD", *, signed: bool = False) -> str:
