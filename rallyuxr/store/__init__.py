@@ -43,6 +43,7 @@ class Store:
 
 __all__ = [
     "ANALYSIS_PROCESSOR",
+    "RECONCILER",
     "ORDERS_PER_TRANSACTION",
     "ORDER_AGGREGATOR",
     "RESULTS_GENERATOR",
