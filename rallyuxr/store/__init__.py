@@ -10,7 +10,7 @@ from rallyuxr.store.experiments import ExperimentRepository, Listing, PipelineFa
 from rallyuxr.store.exports import ExportFiles
 from rallyuxr.store.failures import Failure, FailureQueue, Waiting
 from rallyuxr.store.faults import pause
-from rallyuxr.store.functions import ANALYSIS_PROCESSOR, ORDER_AGGREGATOR, RESULTS_GENERATOR, Functions
+from rallyuxr.store.functions import ANALYSIS_PROCESSOR, ORDER_AGGREGATOR, RECONCILER, RESULTS_GENERATOR, Functions
 from rallyuxr.store.idempotency import IdempotencyKeys
 from rallyuxr.store.metric_values import MetricValueRepository
 from rallyuxr.store.orders import ORDERS_PER_TRANSACTION, OrderRepository, order_from_image
@@ -43,9 +43,9 @@ class Store:
 
 __all__ = [
     "ANALYSIS_PROCESSOR",
-    "RECONCILER",
     "ORDERS_PER_TRANSACTION",
     "ORDER_AGGREGATOR",
+    "RECONCILER",
     "RESULTS_GENERATOR",
     "TABLES",
     "AggregateRepository",
