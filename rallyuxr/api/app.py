@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from rallyuxr.api import experiments, exports, failures, metric_values, system
+from rallyuxr.api import experiments, exports, failures, metric_values, orders, planning, system
 from rallyuxr.api.dependencies import deployment
 from rallyuxr.api.requests import BoundedBody, IdempotentPosts
 from rallyuxr.version import __version__
@@ -28,7 +28,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    for module in (exports, experiments, metric_values, system):
+    for module in (exports, experiments, metric_values, orders, planning, system):
         for route in module.router.routes:
             route.response_model_exclude_none = True
         app.include_router(module.router)

@@ -1,6 +1,5 @@
 """Routes of experiments: create, list, read, results, status, analyses."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -15,10 +14,9 @@ from rallyuxr.api.dependencies import Deployment, RequestId
 from rallyuxr.api.failures import UnsupportedMediaType, documented
 from rallyuxr.api.security import Analyst, Viewer
 from rallyuxr.errors import NotFound
-from rallyuxr.ingest import read_results
 from rallyuxr.models import CreateExperiment, Status
+from rallyuxr.publishing import publish_results
 from rallyuxr.services import analyses, experiments, results
-from rallyuxr.services.context import Context
 from rallyuxr.services.results import PublishedVersion
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
@@ -48,10 +46,11 @@ LINKS = {
         "export_experiment",
     )
 }
+CREATED: dict[int | str, dict[str, Any]] = {201: {"links": LINKS}}
 """Where the answer to a creation leads, for readers and testers of the document."""
 
 
-@router.post("", status_code=201, responses={201: {"links": LINKS}} | documented(409, 413))
+@router.post("", status_code=201, responses=CREATED | documented(409, 413))
 def create_experiment(
     body: CreateExperiment, context: Deployment, caller: Analyst, request_id: RequestId
 ) -> Answer[answers.ExperimentCreatedData]:
@@ -154,17 +153,10 @@ async def upload_results(
             f"Content-Type {media_type!r} is not read; send {', '.join(RESULTS_BODY['content'])}."
         )
     body = await request.body()
-    return Answer(
-        data=await run_in_threadpool(_publish, context, experiment_id, body, metric=metric, time_zone=time_zone)
+    published = await run_in_threadpool(
+        publish_results, experiment_id, body, context=context, metric=metric, time_zone=time_zone
     )
-
-
-def _publish(context: Context, experiment_id: str, body: bytes, **options: str | None) -> PublishedVersion:
-    experiment = experiments.get_experiment(context, experiment_id)
-    data = read_results(body, experiment=experiment, now=context.clock(), **options)
-    if data.source == "upload":
-        data = replace(data, source="api")
-    return results.publish_results(context, experiment_id, data)
+    return Answer(data=published)
 
 
 @router.put("/{experiment_id}/status", responses=documented(404, 409))

@@ -249,6 +249,21 @@ def test_a_rerun_takes_todays_prices_and_keeps_the_analysis_before(api: httpx.Cl
     assert kept == first
 
 
+def test_planning_says_what_a_design_detects_in_units_and_dollars(api: httpx.Client, metric: str) -> None:
+    experiment_id = created(api, metrics=[metric])
+    analysed(api, experiment_id)
+    asked = {"metric": metric, "durations": [7, 28]}
+    by_history = data_of(api.post("/planning", json={**asked, "experimentId": experiment_id}))
+    noise = {"standardDeviation": 0.004, "autocorrelation": 0.5}
+    by_noise = data_of(api.post("/planning", json={**asked, "noise": noise}))
+    for curve in (by_history, by_noise):
+        week, month = curve["points"]
+        assert 0 < month["effect"] < week["effect"]
+        assert week["effectInUnit"] == pytest.approx(100 * week["effect"])
+        assert week["impact"] == pytest.approx(2000 * week["effectInUnit"])
+    error_of(api.post("/planning", json=asked), 400, "VALIDATION_ERROR")
+
+
 def test_health_probes_the_parts(api: httpx.Client) -> None:
     data = data_of(api.get("/health"))
     assert data.keys() >= {"status", "timestamp", "services", "version"}

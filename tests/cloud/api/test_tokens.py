@@ -30,6 +30,7 @@ ENDPOINTS: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
     (VIEWER, "GET", "/metric-values/{metric}", None),
     (VIEWER, "GET", "/metric-values/{metric}/history", None),
     (VIEWER, "POST", "/metric-values/{metric}/reprice-preview", {"dollarsPerUnit": 1}),
+    (VIEWER, "POST", "/planning", {"metric": "x", "noise": {"standardDeviation": 1}}),
     (ANALYST, "POST", "/experiments", EXPERIMENT | {"dataSource": "api"}),
     (ANALYST, "POST", "/experiments/{id}/results", {}),
     (ANALYST, "PUT", "/experiments/{id}/status", {"status": "running"}),
