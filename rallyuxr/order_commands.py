@@ -153,8 +153,9 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
 
 def _range_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("merchant", help="the merchant's id")
-    parser.add_argument("--from", dest="first", default=str(date.min), metavar="DATE", help="default: the first day")
-    parser.add_argument("--to", dest="last", default=str(date.max), metavar="DATE", help="default: the last day")
+    first, last = str(date.min), str(date.max)
+    parser.add_argument("--from", dest="first", default=first, metavar="DATE", help="default: the first day")
+    parser.add_argument("--to", dest="last", default=last, metavar="DATE", help="default: the last day")
 
 
 def _publish_options(parser: argparse.ArgumentParser) -> None:

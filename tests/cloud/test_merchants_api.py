@@ -1,0 +1,173 @@
+"""Merchants and orders over HTTP, as the gateway hands requests to the function: answers, ETags, and whose data."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+
+from rallyuxr.local import Deployment
+from rallyuxr.models.order import Order
+from rallyuxr.services.context import connect
+from rallyuxr.services.order_aggregates import aggregate_orders
+
+STAFF = {"sub": "ada", "rallyuxr_role": "analyst"}
+ORDER: dict[str, Any] = {
+    "orderId": "o-1",
+    "time": "2025-03-31T10:15:00Z",
+    "customerId": "ann",
+    "currency": "USD",
+    "items": [{"sku": "tea", "quantity": 2, "unitPrice": 4.5}],
+}
+RANGE = {"granularity": "daily", "from": "2025-03-30", "to": "2025-04-02"}
+
+
+class Gateway:
+    """Calls the API's function with the events an HTTP API with a JWT authorizer makes."""
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        claims: Mapping[str, str] = STAFF,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, Any, dict[str, str]]:
+        from rallyuxr.handlers.api import handler
+
+        http = {
+            "method": method,
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": "127.0.0.1",
+            "userAgent": "test",
+        }
+        event = {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": urlencode(query or {}),
+            "headers": {"host": "api", "content-type": "application/json", **(headers or {})},
+            "requestContext": {
+                "http": http,
+                "requestId": str(uuid4()),
+                "stage": "$default",
+                "authorizer": {"jwt": {"claims": dict(claims)}},
+            },
+            "body": json.dumps(body) if body is not None else None,
+            "isBase64Encoded": False,
+        }
+        answer = handler(event, None)  # type: ignore[arg-type]
+        text = answer["body"]
+        return answer["statusCode"], json.loads(text) if text else None, answer["headers"]
+
+
+@pytest.fixture
+def gateway(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    monkeypatch.setenv("RALLYUXR_API_AUTH", "jwt")
+    return Gateway()
+
+
+@pytest.fixture
+def merchant(gateway: Gateway) -> str:
+    merchant_id = f"m-{uuid4()}"
+    status, _, _ = gateway.send("POST", "/merchants", body={"merchantId": merchant_id, "name": "Shop"})
+    assert status == 201
+    return merchant_id
+
+
+def bound_to(*merchants: str) -> dict[str, str]:
+    return {"sub": "shopkeeper", "rallyuxr_role": "viewer", "merchant_id": " ".join(merchants)}
+
+
+def test_an_order_is_placed_read_back_and_counted(gateway: Gateway, merchant: str) -> None:
+    sent = {**ORDER, "merchantId": merchant}
+    status, answer, _ = gateway.send("POST", "/orders", body=sent)
+    assert (status, answer["data"]["outcome"]) == (201, "created")
+    _, answer, _ = gateway.send("POST", "/orders", body={**sent, "status": "paid"})
+    assert answer["data"]["outcome"] == "updated"
+    status, answer, _ = gateway.send("POST", "/orders", body={**sent, "customerId": "bob"})
+    assert (status, answer["error"]["code"]) == (409, "CONFLICT")
+    _, answer, _ = gateway.send("GET", f"/orders/{merchant}/o-1")
+    assert (answer["data"]["status"], answer["data"]["items"][0]["unitPrice"]) == ("paid", 4.5)
+    _, answer, _ = gateway.send("GET", f"/orders/{merchant}", query={"limit": "5"})
+    assert [order["orderId"] for order in answer["data"]["orders"]] == ["o-1"]
+
+    aggregate_orders(connect(), [Order.from_json(sent)])
+    asked = {**RANGE, "metrics": "orders,net,averageOrderValue", "compare": "previous"}
+    status, answer, headers = gateway.send("GET", f"/merchants/{merchant}/analytics", query=asked)
+    assert status == 200
+    row = answer["data"]["range"]["rows"][0]
+    assert row == {
+        "start": "2025-03-31T00:00:00Z",
+        "end": "2025-04-01T00:00:00Z",
+        "orders": 1,
+        "net": 9.0,
+        "averageOrderValue": {"numerator": 9.0, "denominator": 1, "value": 9.0},
+    }
+    assert answer["data"]["comparison"]["totals"]["orders"] == 0
+    status, answer, again = gateway.send(
+        "GET", f"/merchants/{merchant}/analytics", query=asked, headers={"if-none-match": headers["etag"]}
+    )
+    assert (status, answer, again["etag"]) == (304, None, headers["etag"])
+
+
+def test_a_batch_answers_for_each_order(gateway: Gateway, merchant: str) -> None:
+    good = {**ORDER, "merchantId": merchant}
+    status, answer, _ = gateway.send("POST", "/orders/batch", body={"orders": [good, {"orderId": "x"}, good]})
+    assert status == 200
+    assert [receipt["outcome"] for receipt in answer["data"]["receipts"]] == ["created", "refused", "unchanged"]
+    status, _, _ = gateway.send("POST", "/orders/batch", body={"orders": [good] * 1001})
+    assert status == 400
+
+
+@pytest.mark.parametrize("path", ["/merchants/{other}/analytics", "/orders/{other}", "/orders/{other}/o-1"])
+def test_a_merchants_token_reads_that_merchant_only(gateway: Gateway, merchant: str, path: str) -> None:
+    gateway.send("POST", "/orders", body={**ORDER, "merchantId": merchant})
+    mine, theirs, nobody = (path.replace("{other}", name) for name in (merchant, f"{merchant}2", "nobody"))
+    claims = bound_to(merchant)
+    assert gateway.send("GET", mine, claims=claims, query=RANGE)[0] == 200
+    for address in (theirs, nobody):
+        status, answer, _ = gateway.send("GET", address, claims=claims, query=RANGE)
+        assert (status, answer["error"]["code"]) == (403, "FORBIDDEN")
+
+
+def test_a_merchants_token_lists_itself_and_writes_nothing(gateway: Gateway, merchant: str) -> None:
+    other = f"m-{uuid4()}"
+    gateway.send("POST", "/merchants", body={"merchantId": other, "name": "Other"})
+    _, answer, _ = gateway.send("GET", "/merchants", claims=bound_to(merchant))
+    assert [each["merchantId"] for each in answer["data"]["merchants"]] == [merchant]
+    writes = [
+        ("/orders", {**ORDER, "merchantId": merchant}),
+        ("/merchants", {"merchantId": "mine", "name": "Mine"}),
+    ]
+    for path, body in writes:
+        status, _, _ = gateway.send("POST", path, body=body, claims=bound_to(merchant))
+        assert status == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        ({**RANGE, "to": "2025-03-30"}, "has 0 days"),
+        ({**RANGE, "metrics": "profit"}, "No such metrics: profit"),
+        ({**RANGE, "granularity": "weekly"}, "hourly"),
+        ({**RANGE, "nextToken": "x"}, "nextToken"),
+        ({"granularity": "daily"}, "from"),
+    ],
+)
+def test_questions_that_cannot_be_answered_say_why(
+    gateway: Gateway, merchant: str, query: dict[str, str], complaint: str
+) -> None:
+    status, answer, _ = gateway.send("GET", f"/merchants/{merchant}/analytics", query=query)
+    assert status == 400
+    assert complaint in json.dumps(answer["error"])
+
+
+def test_an_unknown_merchant_is_not_found(gateway: Gateway) -> None:
+    status, answer, _ = gateway.send("GET", "/merchants/nobody/analytics", query=RANGE)
+    assert (status, answer["error"]["code"]) == (404, "NOT_FOUND")
