@@ -1,0 +1,85 @@
+"""One merchant's orders: how much, when, what, by whom, against an earlier range."""
+
+from datetime import timedelta
+from functools import partial
+
+import streamlit as st
+
+from rallyuxr.aggregation.calendar import orders_by_hour_of_week, table_csv
+from rallyuxr.dashboard import merchant_figures, merchant_loaders, merchant_widgets, session, widgets
+from rallyuxr.dashboard.formatting import money, plain
+
+st.title("Merchants")
+merchants = merchant_loaders.merchants()
+if not merchants:
+    widgets.empty("No merchants yet", "Register one on the page **Order form**, then enter its first order.")
+    st.stop()
+
+with st.sidebar:
+    merchant = merchant_widgets.pick_merchant(merchants)
+    first, last = merchant_widgets.pick_range(merchant, session.connection().clock())
+    granularity = merchant_widgets.pick_granularity(first, last)
+    compare = merchant_widgets.pick_comparison()
+
+analytics = merchant_loaders.analytics(merchant.merchant_id, granularity, first, last, compare)
+current, earlier = analytics.range, analytics.comparison
+merchant_widgets.freshness(merchant, analytics.freshness)
+if not current.rows:
+    widgets.empty("No orders in this range", "Choose a longer range, or look at another merchant.")
+    st.stop()
+
+merchant_widgets.tiles(merchant.currency, current.totals, earlier.totals if earlier else None)
+for title, measure in (
+    (f"Net sales ({merchant.currency})", lambda row: float(row.net)),
+    ("Orders", lambda row: row.orders),
+):
+    figure = merchant_figures.over_time(current, earlier, measure, title=title, time_zone=merchant.time_zone)
+    widgets.chart(figure, name=f"{merchant.merchant_id} {title}", alt=f"{title} over time, {first} to {last}")
+
+st.subheader("When customers order")
+heat_first = max(first, last - timedelta(days=merchant_widgets.MOST_HOURLY_DAYS))
+hourly = merchant_loaders.analytics(merchant.merchant_id, "hourly", heat_first, last)
+heat = orders_by_hour_of_week(hourly.range.rows, merchant.time_zone, heat_first, last)
+widgets.chart(
+    merchant_figures.hour_of_week(heat), name="hour of week", alt="Mean orders by weekday and hour of the day"
+)
+st.caption(
+    f"Mean orders in each hour of the week, {heat_first} to {last - timedelta(days=1)}, {merchant.time_zone}."
+)
+
+products, channels = st.columns(2)
+with products:
+    st.subheader("Products")
+    best = current.totals.products or ()
+    figure = merchant_figures.shares(
+        [part.sku for part in best],
+        [float(part.gross) for part in best],
+        title=f"Gross sales ({merchant.currency})",
+    )
+    widgets.chart(figure, name="products", alt="Gross sales of the best-selling products")
+with channels:
+    st.subheader("Channels")
+    parts = current.totals.channels or {}
+    figure = merchant_figures.shares(
+        list(parts), [float(part.net) for part in parts.values()], title=f"Net sales ({merchant.currency})"
+    )
+    widgets.chart(figure, name="channels", alt="Net sales by channel")
+
+st.subheader("New and returning customers")
+widgets.chart(
+    merchant_figures.customers(current.rows, merchant.time_zone),
+    name="customers",
+    alt="New and returning customers over time",
+)
+st.caption("A customer is new where their first order with this merchant was placed, whatever became of it.")
+
+refunded = money(current.totals.refunds, merchant.currency)
+st.caption(
+    plain(f"Net sales are goods after discounts and refunds ({refunded} refunded), without shipping and tax.")
+)
+widgets.download(
+    "Download these rows",
+    partial(table_csv, current.rows),
+    file_name=f"{merchant.merchant_id}-{granularity}-{first}-{last}.csv",
+    mime="text/csv",
+)

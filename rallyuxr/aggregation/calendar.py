@@ -1,0 +1,49 @@
+"""Rows laid out as people look at them: by hour of the week, and as a table."""
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rallyuxr.models.aggregate import AnalyticsRow
+
+TABLE_COLUMNS = (
+    "start", "end", "orders", "items", "gross", "discounts", "refunds", "net", "shipping", "tax", "customers",
+    "new_customers", "returning_customers",
+)  # fmt: skip
+
+
+def orders_by_hour_of_week(
+    rows: Iterable[AnalyticsRow], time_zone: str, first: date, last: date
+) -> NDArray[np.float64]:
+    """Mean orders in each hour of the week on the merchant's clock, over the days `[first, last)`.
+
+    Returns shape (7, 24), Monday first; NaN for weekdays that the range does not hold.
+    """
+    orders, zone = np.zeros((7, 24)), ZoneInfo(time_zone)
+    for row in rows:
+        local = row.start.astimezone(zone)
+        orders[local.weekday(), local.hour] += row.orders or 0
+    weekdays = [(first + timedelta(days=offset)).weekday() for offset in range((last - first).days)]
+    days = np.bincount(weekdays, minlength=7)[:, None]
+    return np.divide(orders, days, out=np.full_like(orders, np.nan), where=days > 0)
+
+
+def table_csv(rows: Iterable[AnalyticsRow]) -> str:
+    """The rows' sums as CSV: times in UTC, amounts in the merchant's currency.
+
+    >>> table_csv([]).strip()
+    'start,end,orders,items,gross,discounts,refunds,net,shipping,tax,customers,new_customers,returning_customers'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(TABLE_COLUMNS)
+    for row in rows:
+        cells = row.model_dump(include=set(TABLE_COLUMNS), by_alias=False)
+        cells |= {"start": row.start.isoformat(), "end": row.end.isoformat()}
+        writer.writerow([cells[name] for name in TABLE_COLUMNS])
+    return text.getvalue()

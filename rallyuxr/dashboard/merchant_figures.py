@@ -1,0 +1,107 @@
+"""Figures of a merchant's orders: aggregates in, Plotly figure out."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from rallyuxr.dashboard.figures import GAIN, HEIGHT, NEUTRAL, TREATMENT
+from rallyuxr.models.aggregate import AnalyticsRange, AnalyticsRow
+
+MOST_BARS = 10
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+Measure = Callable[[AnalyticsRow], float]
+
+
+def over_time(
+    current: AnalyticsRange, earlier: AnalyticsRange | None, measure: Measure, *, title: str, time_zone: str
+) -> go.Figure:
+    """A measure by hour or day; the comparison is drawn dashed, moved to the days it is compared with."""
+    figure = _frame(title)
+    if earlier is not None:
+        shift = current.first - earlier.first
+        _line(figure, earlier, measure, time_zone, shift=shift, name="Compared with", colour=NEUTRAL, dash="dash")
+    _line(figure, current, measure, time_zone, name="This range", colour=TREATMENT)
+    return figure
+
+
+def hour_of_week(orders: NDArray[np.float64]) -> go.Figure:
+    """Mean orders by weekday and hour of day, shape (7, 24)."""
+    figure = _frame("", legend=False)
+    figure.add_heatmap(
+        z=orders,
+        x=[f"{hour:02d}:00" for hour in range(24)],
+        y=WEEKDAYS,
+        colorscale="Blues",
+        colorbar={"title": "Orders an hour"},
+        hovertemplate="%{y} %{x}<br>%{z:.2f} orders an hour<extra></extra>",
+    )
+    return figure.update_yaxes(autorange="reversed")
+
+
+def shares(names: Sequence[str], amounts: Sequence[float], *, title: str) -> go.Figure:
+    """Amounts by name, the largest on top, at most ten."""
+    ranked = sorted(zip(amounts, names, strict=True), reverse=True)[:MOST_BARS]
+    figure = _frame("", legend=False)
+    figure.add_bar(
+        x=[amount for amount, _ in ranked],
+        y=[name for _, name in ranked],
+        orientation="h",
+        marker={"color": TREATMENT},
+        hovertemplate="%{y}: %{x:,.2f}<extra></extra>",
+    )
+    return figure.update_yaxes(autorange="reversed", type="category").update_xaxes(title=title)
+
+
+def customers(rows: Sequence[AnalyticsRow], time_zone: str) -> go.Figure:
+    """New and returning customers, stacked by hour or day."""
+    figure = _frame("Customers").update_layout(barmode="stack")
+    starts = [_local(row.start, time_zone) for row in rows]
+    for name, values, colour in (
+        ("Returning", [row.returning_customers for row in rows], NEUTRAL),
+        ("New", [row.new_customers for row in rows], GAIN),
+    ):
+        figure.add_bar(x=starts, y=values, name=name, marker={"color": colour})
+    return figure
+
+
+def _line(
+    figure: go.Figure,
+    part: AnalyticsRange,
+    measure: Measure,
+    time_zone: str,
+    *,
+    name: str,
+    colour: str,
+    shift: timedelta = timedelta(),
+    dash: str = "solid",
+) -> None:
+    figure.add_scatter(
+        x=[_local(row.start, time_zone) + shift for row in part.rows],
+        y=[measure(row) for row in part.rows],
+        mode="lines+markers",
+        name=name,
+        line={"color": colour, "dash": dash},
+        marker={"size": 4},
+    )
+
+
+def _local(moment: datetime, time_zone: str) -> datetime:
+    """The merchant's wall clock; Plotly would otherwise draw UTC."""
+    return moment.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None)
+
+
+def _frame(title: str, *, legend: bool = True) -> go.Figure:
+    return go.Figure(
+        layout={
+            "height": HEIGHT,
+            "margin": {"l": 8, "r": 8, "t": 30, "b": 8},
+            "yaxis": {"title": title, "rangemode": "tozero"},
+            "legend": {"orientation": "h", "y": 1.12},
+            "showlegend": legend,
+            "hovermode": "x unified" if legend else "closest",
+        }
+    )

@@ -1,0 +1,109 @@
+"""Parts of the merchants' pages: what to look at, how current it is, and the tiles."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import streamlit as st
+from pydantic import ValidationError
+
+from rallyuxr.dashboard import session
+from rallyuxr.dashboard.formatting import moment, money, number, relative
+from rallyuxr.errors import RallyError
+from rallyuxr.models.aggregate import AnalyticsGranularity, AnalyticsRow, Comparison, Freshness
+from rallyuxr.models.order import Merchant
+from rallyuxr.services.analytics import MOST_DAYS
+from rallyuxr.services.merchants import add_merchant
+
+MOST_HOURLY_DAYS = 91
+DEFAULT_DAYS = 28
+_TILES = ("Net sales", "Orders", "Average order value", "New customers")
+_MONEY_TILES = ("Net sales", "Average order value")
+_COMPARISONS: dict[str, Comparison | None] = {
+    "the range before": "previous",
+    "52 weeks earlier": "last_year",
+    "nothing": None,
+}
+
+
+def pick_merchant(merchants: Sequence[Merchant]) -> Merchant:
+    """The merchant to look at."""
+    return st.selectbox("Merchant", merchants, format_func=lambda each: each.name, key="merchant")
+
+
+def pick_range(merchant: Merchant, now: datetime) -> tuple[date, date]:
+    """The days to look at, as `[first, last)`; the page stops until both ends are chosen."""
+    today = merchant.day_of(now)
+    chosen = st.date_input(
+        f"Days ({merchant.time_zone})",
+        value=(today - timedelta(days=DEFAULT_DAYS - 1), today),
+        max_value=today,
+        key=f"days {merchant.merchant_id}",
+    )
+    if not isinstance(chosen, tuple) or len(chosen) != 2:
+        st.info("Choose the last day as well.")
+        st.stop()
+    first, last = chosen
+    return max(first, last + timedelta(days=1 - MOST_DAYS["daily"])), last + timedelta(days=1)
+
+
+def pick_granularity(first: date, last: date) -> AnalyticsGranularity:
+    """Hours or days; hours for at most a quarter of a year."""
+    short = last - first <= timedelta(days=MOST_HOURLY_DAYS)
+    hourly = st.segmented_control("By", ["day", "hour"], default="day", disabled=not short, key="granularity")
+    return "hourly" if short and hourly == "hour" else "daily"
+
+
+def pick_comparison() -> Comparison | None:
+    """What to compare with."""
+    return _COMPARISONS[st.selectbox("Compare with", list(_COMPARISONS), key="compare")]
+
+
+def freshness(merchant: Merchant, known: Freshness) -> None:
+    """When the newest order was placed and counted, in the reader's time zone."""
+    if known.last_order_at is None:
+        st.caption(f"{merchant.name} has no orders yet.")
+        return
+    zone = session.time_zone()
+    counted = moment(known.aggregated_at, zone) if known.aggregated_at else "not yet"
+    st.caption(f":material/schedule: Newest order {moment(known.last_order_at, zone)}; its day counted {counted}.")
+
+
+def tiles(currency: str, now: AnalyticsRow, before: AnalyticsRow | None) -> None:
+    """The range in four numbers, each with its change against the comparison."""
+    with st.container(horizontal=True):
+        for label, amount, earlier in zip(_TILES, _amounts(now), _amounts(before), strict=True):
+            shown = money(amount, currency) if label in _MONEY_TILES else number(amount)
+            change = relative(amount / earlier - 1) if amount is not None and earlier else None
+            st.metric(label, shown, change, border=True)
+
+
+def register_merchant() -> None:
+    """A form that registers a merchant."""
+    with st.form("merchant form", clear_on_submit=True):
+        merchant_id = st.text_input("Id", placeholder="berlin-books", help="Letters, digits, - and _")
+        name = st.text_input("Name", placeholder="Berlin Books")
+        time_zone = st.text_input("Time zone", value="UTC", help="Decides which day an order belongs to; it stays")
+        currency = st.text_input("Currency", value="USD", max_chars=3, help="Of all its orders; it stays")
+        sent = st.form_submit_button("Register merchant", icon=":material/storefront:")
+    if sent:
+        _register(merchant_id, name, time_zone, currency)
+
+
+def _register(merchant_id: str, name: str, time_zone: str, currency: str) -> None:
+    try:
+        merchant = Merchant(merchant_id=merchant_id, name=name, time_zone=time_zone, currency=currency.upper())
+        add_merchant(session.context(), merchant)
+    except ValidationError as problem:
+        st.error("; ".join(f"{each['loc'][0]}: {each['msg']}" for each in problem.errors()))
+    except RallyError as problem:
+        st.error(problem.message)
+    else:
+        st.rerun()
+
+
+def _amounts(row: AnalyticsRow | None) -> tuple[float | None, ...]:
+    """The tiles' numbers of a range, absent without one."""
+    if row is None:
+        return (None,) * len(_TILES)
+    average = row.average_order_value.value if row.average_order_value else None
+    return float(row.net or 0), float(row.orders or 0), average, float(row.new_customers or 0)

@@ -1,0 +1,147 @@
+"""The order form: what is typed becomes an order, and placing it twice places it once."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from rallyuxr.dashboard import session
+from rallyuxr.dashboard.formatting import moment, price
+from rallyuxr.errors import RallyError
+from rallyuxr.models.currency import minor_digits
+from rallyuxr.models.order import ORDER_STATUSES, Merchant, Order
+from rallyuxr.services.orders import place_order
+
+LINES = "order lines"
+ORDER_ID = "order id"
+_FIRST_LINE = [{"Article": "", "Quantity": 1, "Unit price": 0.0}]
+_OUTCOMES = {
+    "created": "Order {} is placed.",
+    "updated": "Order {} is brought up to date.",
+    "unchanged": "Order {} was there already; nothing changed.",
+}
+
+
+def order_id() -> str:
+    """The id of the order being typed; kept until it is placed, so that sending it again places it once."""
+    if ORDER_ID not in st.session_state:
+        st.session_state[ORDER_ID] = f"form-{uuid4().hex[:12]}"
+    return str(st.session_state[ORDER_ID])
+
+
+def details(merchant: Merchant, now: datetime) -> dict[str, Any]:
+    """The fields beside the lines, under the contract's names; empty ones are left out."""
+    local = now.astimezone(ZoneInfo(merchant.time_zone))
+    step = 10 ** -minor_digits(merchant.currency)
+    left, middle, right = st.columns(3)
+    with left:
+        customer = st.text_input("Customer", placeholder="customer id or address", key="customer")
+        channel = st.text_input("Channel", value="web", key="channel")
+    with middle:
+        day = st.date_input("Day", value=local.date(), max_value=local.date(), key="day")
+        clock = st.time_input(
+            f"Time ({merchant.time_zone})", value=local.time().replace(microsecond=0), key="clock"
+        )
+    with right:
+        status = st.selectbox("Status", ORDER_STATUSES, key="status")
+        experiment_id = st.text_input("Experiment id (optional)", key="experiment")
+        arm = st.radio("Arm", ["treatment", "control"], horizontal=True, key="arm") if experiment_id else None
+    amounts = {}
+    for column, name in zip(st.columns(3), ("discount", "shipping", "tax"), strict=True):
+        label = f"{name.capitalize()} ({merchant.currency})"
+        amounts[name] = column.number_input(label, min_value=0.0, step=step, format=_format(merchant), key=name)
+    placed_at = datetime.combine(day, clock, tzinfo=ZoneInfo(merchant.time_zone))
+    given = {
+        "customerId": customer,
+        "channel": channel,
+        "experimentId": experiment_id,
+        "arm": arm,
+        "status": status,
+    }
+    return {
+        **{name: value for name, value in given.items() if value},
+        **{name: _decimal(amount, merchant) for name, amount in amounts.items()},
+        "time": placed_at.isoformat(),
+        "merchantId": merchant.merchant_id,
+        "currency": merchant.currency,
+        "orderId": order_id(),
+    }
+
+
+def lines(merchant: Merchant) -> list[dict[str, Any]]:
+    """The articles, as typed so far."""
+    typed = st.data_editor(
+        pd.DataFrame(_FIRST_LINE),
+        num_rows="dynamic",
+        hide_index=True,
+        key=f"{LINES} {order_id()}",
+        column_config={
+            "Article": st.column_config.TextColumn(required=True),
+            "Quantity": st.column_config.NumberColumn(min_value=1, step=1, required=True),
+            "Unit price": st.column_config.NumberColumn(
+                f"Unit price ({merchant.currency})", min_value=0.0, format=_format(merchant), required=True
+            ),
+        },
+    )
+    return [
+        {
+            "sku": row["Article"],
+            "quantity": int(row["Quantity"]),
+            "unitPrice": _decimal(row["Unit price"], merchant),
+        }
+        for row in typed.dropna().to_dict("records")
+        if row["Article"]
+    ]
+
+
+def place(sent: dict[str, Any]) -> None:
+    """Place the order, say what became of it, and begin the next."""
+    try:
+        receipt = place_order(session.context(), sent)
+    except RallyError as problem:
+        st.error(problem.message, icon=":material/error:")
+        return
+    del st.session_state[ORDER_ID]
+    st.toast(_OUTCOMES[receipt.outcome].format(receipt.order_id), icon=":material/check:")
+    st.rerun()
+
+
+def recent(orders: tuple[Order, ...]) -> None:
+    """The newest orders as a table."""
+    zone = session.time_zone()
+    st.dataframe(
+        [
+            {
+                "Order": order.order_id,
+                "Time": moment(order.time, zone),
+                "Customer": order.customer_id,
+                "Items": sum(item.quantity for item in order.items),
+                "Total": price(order.total, order.currency),
+                "Status": order.status,
+                "Channel": order.channel,
+            }
+            for order in orders
+        ],
+        hide_index=True,
+    )
+
+
+def running_total(merchant: Merchant, sent: dict[str, Any]) -> str:
+    """What the customer pays for the lines so far."""
+    goods = sum(line["quantity"] * Decimal(line["unitPrice"]) for line in sent["items"])
+    return price(
+        goods - Decimal(sent["discount"]) + Decimal(sent["shipping"]) + Decimal(sent["tax"]), merchant.currency
+    )
+
+
+def _format(merchant: Merchant) -> str:
+    return f"%.{minor_digits(merchant.currency)}f"
+
+
+def _decimal(amount: float, merchant: Merchant) -> str:
+    """As typed, in the currency's decimals."""
+    return f"{amount:.{minor_digits(merchant.currency)}f}"
