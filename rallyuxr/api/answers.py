@@ -12,7 +12,7 @@ from rallyuxr.models import (
     Record,
     Timestamp,
 )
-from rallyuxr.services.experiments import PortfolioSummary
+from rallyuxr.services.listing import PortfolioSummary
 from rallyuxr.store import AnalysisSummary
 
 T = TypeVar("T")

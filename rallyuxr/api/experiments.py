@@ -16,7 +16,7 @@ from rallyuxr.api.security import Analyst, Viewer
 from rallyuxr.errors import NotFound
 from rallyuxr.models import CreateExperiment, Status
 from rallyuxr.publishing import publish_results
-from rallyuxr.services import analyses, experiments, results
+from rallyuxr.services import analyses, experiments, listing, results
 from rallyuxr.services.results import PublishedVersion
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
@@ -77,7 +77,7 @@ def list_experiments(
     search: Annotated[str | SkipJsonSchema[None], Query(max_length=200)] = None,
 ) -> Answer[answers.ExperimentListData]:
     """List experiments, newest first; follow `nextToken` for the next page at constant cost."""
-    page = experiments.list_experiments(
+    page = listing.list_experiments(
         context, limit=limit, offset=offset, next_token=next_token, status=status, search=search
     )
     return Answer(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from rallyuxr.dashboard.session import connection
 from rallyuxr.models import ExperimentAnalysis, ExperimentDefinition, PublishedData
-from rallyuxr.services import analyses, experiments, results
+from rallyuxr.services import analyses, experiments, listing, results
 from rallyuxr.store import AnalysisSummary
 
 IMMUTABLE_ENTRIES = 64
@@ -21,7 +21,7 @@ def experiment(experiment_id: str) -> ExperimentDefinition:
 
 def newest_experiments(limit: int) -> tuple[ExperimentDefinition, ...]:
     """The newest experiments as they are now."""
-    return experiments.list_experiments(connection(), limit=limit).experiments
+    return listing.list_experiments(connection(), limit=limit).experiments
 
 
 def current_analysis(experiment: ExperimentDefinition) -> ExperimentAnalysis | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rallyuxr.handlers.batch import logger
 from rallyuxr.services.context import connect
-from rallyuxr.services.operations import reconcile
+from rallyuxr.services.reconciliation import reconcile
 
 deployment = lru_cache(maxsize=1)(connect)
 

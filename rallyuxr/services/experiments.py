@@ -1,13 +1,9 @@
-"""Create, read, list and move experiments."""
+"""Create, read and move experiments."""
 
-import base64
 import json
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
-
-from pydantic import Field
 
 from rallyuxr.errors import Conflict, InvalidInput, NotFound, RallyError, VersionConflict
 from rallyuxr.models import (
@@ -15,48 +11,16 @@ from rallyuxr.models import (
     ExperimentCreated,
     ExperimentDefinition,
     ExperimentPlan,
-    Record,
     Status,
 )
 from rallyuxr.models.experiment import ALLOWED_MOVES
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import watch_orders
 from rallyuxr.services.progress import report_failure
-from rallyuxr.store import RESULTS_GENERATOR, Portfolio, Position, pause
+from rallyuxr.store import RESULTS_GENERATOR, pause
 
-LARGEST_PAGE = 100
 ATTEMPTS = 40
 ID_NAMESPACE = uuid.UUID("6f0d9a4e-52c1-4b0a-9f4d-6a3c1f1f5a10")
-
-
-class PortfolioSummary(Record):
-    """Totals over all experiments; the impact is absent where currencies differ, and then listed by currency."""
-
-    total_experiments: int
-    completed_experiments: int
-    total_economic_impact: float | None = None
-    currency: str | None = None
-    impact_by_currency: dict[str, float] = Field(default_factory=dict)
-
-
-class ExperimentPage(Record):
-    """Experiments, newest first. `next_token` leads on; `total` is absent for a search, not to read all."""
-
-    experiments: tuple[ExperimentDefinition, ...]
-    total: int | None
-    next_token: str | None
-    has_more: bool
-    summary: PortfolioSummary
-
-
-class Token(NamedTuple):
-    """Where a listing goes on, and the filter it was made under."""
-
-    month: str | None
-    after: str | None
-    skip: int
-    status: str | None
-    search: str | None
 
 
 def create_experiment(
@@ -103,39 +67,6 @@ def start_generation(ctx: Context, experiment: ExperimentDefinition, request_id:
 def get_experiment(ctx: Context, experiment_id: str) -> ExperimentDefinition:
     """The experiment; raises `NotFound`."""
     return ctx.store.experiments.get(experiment_id)
-
-
-def list_experiments(
-    ctx: Context,
-    *,
-    limit: int = 20,
-    offset: int = 0,
-    next_token: str | None = None,
-    status: Status | None = None,
-    search: str | None = None,
-) -> ExperimentPage:
-    """Experiments, newest first, at a cost that follows `limit` and not how many there are.
-
-    `search` looks for the words in name, description and id, ignoring case. It reads a bounded number of
-    experiments per page: a page may be short or empty with `has_more` still true; follow `next_token`.
-
-    Raises:
-        InvalidInput: a limit out of range, or a token that is damaged or from another filter.
-    """
-    if not 1 <= limit <= LARGEST_PAGE or offset < 0:
-        raise InvalidInput(f"limit must be 1 to {LARGEST_PAGE} and offset 0 or more; got {limit} and {offset}.")
-    search = search.strip() or None if search else None
-    start = _read_token(next_token, status, search) if next_token else Position(skip=offset)
-    portfolio = ctx.store.experiments.portfolio()
-    listing = ctx.store.experiments.page(portfolio, start, limit=limit, status=status, search=search)
-    following = listing.following
-    return ExperimentPage(
-        experiments=listing.experiments,
-        total=None if search else portfolio.total(status),
-        next_token=_write_token(following, status, search) if following else None,
-        has_more=following is not None,
-        summary=_summary(portfolio),
-    )
 
 
 def move_status(
@@ -226,35 +157,3 @@ def _created_before(ctx: Context, experiment: ExperimentDefinition) -> Experimen
     if _fields(stored) != _fields(experiment):
         raise Conflict("This request id was used to create another experiment; use a new one.")
     return stored
-
-
-def _summary(portfolio: Portfolio) -> PortfolioSummary:
-    impact = {currency: float(amount) for currency, amount in portfolio.impact.items()}
-    currency = next(iter(impact)) if len(impact) == 1 else None
-    return PortfolioSummary(
-        total_experiments=portfolio.total(),
-        completed_experiments=portfolio.total("complete"),
-        total_economic_impact=sum(impact.values()) if len(impact) < 2 else None,
-        currency=currency,
-        impact_by_currency=impact,
-    )
-
-
-def _write_token(position: Position, status: Status | None, search: str | None) -> str:
-    token = Token(position.month, position.after, position.skip, status, search)
-    return base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
-
-
-def _read_token(text: str, status: Status | None, search: str | None) -> Position:
-    try:
-        token = Token(*json.loads(base64.urlsafe_b64decode(text.encode())))
-        position = Position(token.month, token.after, token.skip)
-    except (ValueError, TypeError):
-        raise InvalidInput("nextToken is damaged; use the one of the page before, or start without it.") from None
-    if not position.valid():
-        raise InvalidInput("nextToken is damaged; use the one of the page before, or start without it.")
-    if (token.status, token.search) != (status, search):
-        raise InvalidInput(
-            "nextToken belongs to another status or search; keep them the same, or start without it."
-        )
-    return position

@@ -12,10 +12,11 @@ from rallyuxr.store.failures import Failure, FailureQueue, Waiting
 from rallyuxr.store.faults import pause
 from rallyuxr.store.functions import ANALYSIS_PROCESSOR, ORDER_AGGREGATOR, RECONCILER, RESULTS_GENERATOR, Functions
 from rallyuxr.store.idempotency import IdempotencyKeys
+from rallyuxr.store.manifests import Manifest, manifest_version
 from rallyuxr.store.metric_values import MetricValueRepository
 from rallyuxr.store.orders import ORDERS_PER_TRANSACTION, OrderRepository, order_from_image
 from rallyuxr.store.portfolio import Portfolio
-from rallyuxr.store.results import Manifest, ResultsRepository, manifest_version
+from rallyuxr.store.results import ResultsRepository
 from rallyuxr.store.tables import TABLES
 from rallyuxr.store.usage import UsageRepository
 

@@ -9,7 +9,7 @@ partition (one experiment):
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,30 +20,12 @@ from rallyuxr.store.audit import Change, audit_write
 from rallyuxr.store.chunks import chunk_items, content_digest, read_chunks
 from rallyuxr.store.dynamo import Dynamo, create, delete, put, update
 from rallyuxr.store.faults import ConditionFailed, pause
+from rallyuxr.store.manifests import DATA, MANIFEST, Manifest, draft_manifest, manifest_item, read_manifest
 from rallyuxr.store.tables import EXPERIMENT_RESULTS
 
-MANIFEST, DATA = "manifest#", "data#"
 SUPERSEDED_LIVES = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
 COMMIT_ATTEMPTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """One data version: when it was published, by whom, and where its chunks are."""
-
-    experiment_id: str
-    data_version: int
-    published_at: datetime
-    prefix: str
-    chunk_count: int
-    digest: str
-    metric_ids: tuple[str, ...]
-    granularity: str
-    source: str
-    points: int
-    truth: Mapping[str, float] | None = None
-    published_by: str | None = None
 
 
 class ResultsRepository:
@@ -64,13 +46,13 @@ class ResultsRepository:
             for place, item in chunk_items(data)
         ]
         self._dynamo.write_many(EXPERIMENT_RESULTS, (put(EXPERIMENT_RESULTS, item) for item in items))
-        draft = _manifest(experiment_id, data, change, prefix=prefix, chunk_count=len(items), digest=digest)
+        draft = draft_manifest(experiment_id, data, change, prefix=prefix, chunk_count=len(items), digest=digest)
         return self._commit(draft, newest, change)
 
     def newest(self, experiment_id: str) -> Manifest | None:
         """The newest data version's manifest, or None."""
         found = self._query(experiment_id, MANIFEST, newest_first=True, page_size=1, consistent=True)
-        return next((_read_manifest(item) for item in found), None)
+        return next((read_manifest(item) for item in found), None)
 
     def manifest(self, experiment_id: str, data_version: int) -> Manifest:
         """One data version's manifest; raises `NotFound`."""
@@ -78,7 +60,7 @@ class ResultsRepository:
         item = self._dynamo.get(EXPERIMENT_RESULTS, key)
         if item is None:
             raise NotFound(f"Experiment {experiment_id} has no data version {data_version}.")
-        return _read_manifest(item)
+        return read_manifest(item)
 
     def load(self, experiment_id: str, data_version: int | None = None) -> PublishedData:
         """A data version, the newest by default; raises `NotFound`."""
@@ -99,7 +81,7 @@ class ResultsRepository:
 
     def tidy(self, experiment_id: str, now: datetime) -> int:
         """Remove chunks of uploads that never finished, let superseded ones expire; how many were touched."""
-        manifests = [_read_manifest(item) for item in self._query(experiment_id, MANIFEST, consistent=True)]
+        manifests = [read_manifest(item) for item in self._query(experiment_id, MANIFEST, consistent=True)]
         current = manifests[-1].prefix if manifests else None
         old = {manifest.prefix for manifest in manifests} - {current}
         touched = 0
@@ -120,7 +102,7 @@ class ResultsRepository:
             manifest = _following(draft, newest)
             entry = audit_write(change, "results.published", draft.experiment_id, after=_published(manifest))
             try:
-                self._dynamo.transact([create(EXPERIMENT_RESULTS, _manifest_item(manifest)), entry])
+                self._dynamo.transact([create(EXPERIMENT_RESULTS, manifest_item(manifest)), entry])
             except ConditionFailed:
                 newest = self.newest(draft.experiment_id)
             else:
@@ -182,11 +164,6 @@ class ResultsRepository:
         )
 
 
-def manifest_version(place: str) -> int | None:
-    """The data version whose manifest has this sort key; None for a chunk's."""
-    return int(place.removeprefix(MANIFEST)) if place.startswith(MANIFEST) else None
-
-
 def _next(newest: Manifest | None) -> int:
     return newest.data_version + 1 if newest else 1
 
@@ -198,30 +175,6 @@ def _started_at(prefix: str) -> int:
 
 def _key(experiment_id: str, item: Mapping[str, Any]) -> Item:
     return {"experimentId": experiment_id, "metricTimepoint": item["metricTimepoint"]}
-
-
-def _manifest(
-    experiment_id: str, data: ExperimentData, change: Change, *, prefix: str, chunk_count: int, digest: str
-) -> Manifest:
-    return Manifest(
-        experiment_id=experiment_id,
-        data_version=0,
-        published_at=_to_millisecond(change.at),
-        prefix=prefix,
-        chunk_count=chunk_count,
-        digest=digest,
-        metric_ids=data.metric_ids,
-        granularity=data.granularity,
-        source=data.source,
-        points=sum(len(one.timestamps) for one in data.series.values())
-        + sum(len(one.outcome) for one in data.panels.values()),
-        truth=data.truth,
-        published_by=change.actor,
-    )
-
-
-def _to_millisecond(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _following(draft: Manifest, newest: Manifest | None) -> Manifest:
@@ -239,39 +192,3 @@ def _published(manifest: Manifest) -> Item:
         "points": manifest.points,
         "digest": manifest.digest,
     }
-
-
-def _manifest_item(manifest: Manifest) -> Item:
-    return {
-        "experimentId": manifest.experiment_id,
-        "metricTimepoint": f"{MANIFEST}{manifest.data_version:06d}",
-        "dataVersion": manifest.data_version,
-        "publishedAt": manifest.published_at,
-        "publishedBy": manifest.published_by,
-        "chunks": manifest.prefix,
-        "chunkCount": manifest.chunk_count,
-        "digest": manifest.digest,
-        "metrics": manifest.metric_ids,
-        "granularity": manifest.granularity,
-        "source": manifest.source,
-        "points": manifest.points,
-        "truth": manifest.truth,
-    }
-
-
-def _read_manifest(item: Mapping[str, Any]) -> Manifest:
-    truth = item.get("truth")
-    return Manifest(
-        experiment_id=item["experimentId"],
-        data_version=item["dataVersion"],
-        published_at=datetime.fromisoformat(item["publishedAt"]),
-        published_by=item.get("publishedBy"),
-        prefix=item["chunks"],
-        chunk_count=item["chunkCount"],
-        digest=item["digest"],
-        metric_ids=tuple(item["metrics"]),
-        granularity=item["granularity"],
-        source=item["source"],
-        points=item["points"],
-        truth={name: float(value) for name, value in truth.items()} if truth is not None else None,
-    )

@@ -20,8 +20,9 @@ from rallyuxr.services.analyses import analyze_version, current_analysis, list_a
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, get_experiment, move_status, set_cost
 from rallyuxr.services.metric_values import create_metric_value, update_metric_value
-from rallyuxr.services.operations import list_failures, reconcile
+from rallyuxr.services.operations import list_failures
 from rallyuxr.services.progress import pipeline_progress
+from rallyuxr.services.reconciliation import reconcile
 from rallyuxr.services.repricing import preview_reprice
 from rallyuxr.services.results import load_results, publish_results
 from rallyuxr.store.dynamo import update

@@ -1,5 +1,6 @@
 """Experiments: created once, changed under a version, listed at bounded cost, counted without drift."""
 
+import base64
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +17,12 @@ from rallyuxr.models import ExperimentDefinition
 from rallyuxr.services.audit import audit_trail
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import (
-    ExperimentPage,
     create_experiment,
     get_experiment,
-    list_experiments,
     move_status,
     set_cost,
 )
+from rallyuxr.services.listing import ExperimentPage, list_experiments
 from rallyuxr.services.metric_values import experiments_using
 from rallyuxr.store.experiments import READ_BOUND
 from tests.cloud.spine_samples import at, bare_tables, plan
@@ -131,14 +131,14 @@ def test_a_page_reads_what_it_shows_and_no_more(library: Any, monkeypatch: pytes
     assert len(read) < 20
 
 
+DEEP = base64.urlsafe_b64encode(b"[" * 1400).decode()
+
+
 @pytest.mark.parametrize(
-    "token", ["", "x", "eyJhIjoxfQ==", "WzEsMiwzLDQsNV0=", "WyIyMDI1LTAxIixudWxsLDAsbnVsbCxudWxsXQ=="]
+    "token", ["x", "eyJhIjoxfQ==", "WzEsMiwzLDQsNV0=", "WyIyMDI1LTAxIixudWxsLDAsbnVsbCxudWxsXQ==", "é", DEEP]
 )
 def test_a_damaged_token_is_refused(library: Any, token: str) -> None:
     ctx, _ = library
-    if not token:
-        assert list_experiments(ctx, next_token=token).experiments
-        return
     with pytest.raises(InvalidInput, match="nextToken is damaged"):
         list_experiments(ctx, next_token=token)
 
