@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import rallyuxr
+from infra.lock import part_of_lock
 from rallyuxr.errors import NotConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,16 +71,19 @@ def build_code() -> bytes:
 
 
 def _install(target: Path) -> None:
-    tag = f"{WHEELS[architecture()]}-manylinux_2_28"
-    version = f"3.{sys.version_info.minor}"
-    shared = ["--quiet", "--target", str(target), "--constraint", str(LOCK), "--only-binary", ":all:"]
+    """Exactly what the lock says, checked by its hashes; with uv where there is one, else with pip."""
+    wheels, version = WHEELS[architecture()], f"3.{sys.version_info.minor}"
+    part = target.with_name("requirements.txt")
+    part.write_text(part_of_lock(LOCK.read_text(), PACKAGES))
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     if uv:
-        platform_options = ["--python-platform", tag, "--python-version", version]
-        command = [uv, "pip", "install", *shared, *platform_options, *PACKAGES]
+        command = [uv, "pip", "install", "--python-platform", f"{wheels}-manylinux_2_28"]
     else:
-        pip = [sys.executable, "-m", "pip", "install", "--platform", "manylinux_2_28_" + WHEELS[architecture()]]
-        command = [*pip, "--python-version", version, *shared, *PACKAGES]
+        command = [sys.executable, "-m", "pip", "install"]
+        for tag in ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014"):
+            command += ["--platform", f"{tag}_{wheels}"]
+    command += ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    command += ["--python-version", version, "--target", str(target), "--requirement", str(part)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotConfigured(

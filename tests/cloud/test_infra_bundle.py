@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra import bundle, specs
+from infra.lock import part_of_lock
 from rallyuxr.local import cloud as local_cloud
 
 HANDLERS = sorted(function.handler for function in specs.FUNCTIONS)
@@ -47,6 +48,17 @@ def test_the_layer_fits_into_lambda_with_room_for_the_code() -> None:
 def test_what_scipy_imports_of_numpys_tests_is_there(unpacked: Path) -> None:
     program = f"import sys; sys.path.insert(0, {str(unpacked / 'python')!r}); import scipy.stats"
     _run_alone(program)
+
+
+def test_the_layer_holds_the_very_versions_of_the_lock_and_their_files_are_checked() -> None:
+    part = part_of_lock(bundle.LOCK.read_text(), bundle.PACKAGES)
+    locked = {line.split(" ")[0] for line in part.splitlines() if "==" in line and not line.startswith(" ")}
+    assert {line.split("==")[0] for line in locked} >= set(bundle.PACKAGES)
+    assert part.count("--hash=sha256:") > len(locked)
+    with zipfile.ZipFile(bundle.build_layer()) as archive:
+        inside = {name.split("/")[1] for name in archive.namelist() if name.endswith(".dist-info/METADATA")}
+    installed = {folder.removesuffix(".dist-info").replace("-", "==").replace("_", "-") for folder in inside}
+    assert installed <= locked
 
 
 def test_an_archive_depends_on_its_files_alone() -> None:
