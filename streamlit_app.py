@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rallyuxr.dashboard import session, widgets
+from rallyuxr.dashboard import session, tables, widgets
 from rallyuxr.local import ensure_deployment
 from rallyuxr.settings import LOCAL_STAGE, Settings
 
@@ -54,6 +54,8 @@ def identity(caller: session.Caller) -> None:
 
 
 st.set_page_config(page_title="RallyUXR", page_icon=IMAGES / "icon.svg", layout="wide")
+st.html(tables.STYLE)
+st.html(widgets.STYLE)
 st.logo(IMAGES / "logo.svg", size="large")
 if session.sign_in_configured() and not st.user.get("is_logged_in"):
     st.title("RallyUXR")

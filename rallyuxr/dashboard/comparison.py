@@ -7,6 +7,7 @@ import streamlit as st
 from rallyuxr.dashboard import figures, loaders, session, widgets
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.reading import reading, readings
+from rallyuxr.dashboard.tables import html_table
 from rallyuxr.models import ExperimentAnalysis, ExperimentDefinition
 
 
@@ -38,7 +39,7 @@ def panel(experiment: ExperimentDefinition, shown: ExperimentAnalysis) -> None:
         name="comparison",
         alt="; ".join(f"{name}: {_total(analysis)}" for name, analysis in pair.items()),
     )
-    st.table(list(differences(shown, other)), border="horizontal", hide_index=True)
+    st.html(html_table(list(differences(shown, other))))
 
 
 def _totals(pair: dict[str, ExperimentAnalysis]) -> Iterator[figures.Estimate]:
@@ -65,7 +66,7 @@ def differences(newest: ExperimentAnalysis, other: ExperimentAnalysis) -> Iterat
 
 def _line(what: str, newest: str, other: str) -> dict[str, str]:
     same = "same" if newest == other else "differs"
-    return {"": f.plain(what), "Newest": f.plain(newest), "Compared": f.plain(other), "Change": same}
+    return {"What": what, "Newest": newest, "Compared": other, "Change": same}
 
 
 def _total(analysis: ExperimentAnalysis) -> str:

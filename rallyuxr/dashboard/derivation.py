@@ -1,6 +1,6 @@
 """How a dollar figure was made: every factor in order, down to the version of the price. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rallyuxr.dashboard import formatting as f
@@ -30,6 +30,11 @@ class Step:
     what: str
     number: str
     source: str = ""
+
+
+def rows(steps: Iterable[Step]) -> list[dict[str, str]]:
+    """The steps as the rows of a table."""
+    return [{"Step": step.what, "Number": step.number, "Where it comes from": step.source} for step in steps]
 
 
 def metric_steps(analysis: ExperimentAnalysis, metric_id: str) -> tuple[Step, ...]:

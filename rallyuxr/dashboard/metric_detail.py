@@ -5,6 +5,7 @@ import streamlit as st
 from rallyuxr.dashboard import assumptions, derivation, evidence, metric_table, session, widgets
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.reading import readings
+from rallyuxr.dashboard.tables import html_table
 from rallyuxr.models import ExperimentAnalysis, ExperimentData
 
 
@@ -84,11 +85,4 @@ def derivations(analysis: ExperimentAnalysis) -> None:
 
 def steps(lines: tuple[derivation.Step, ...]) -> None:
     """A derivation as a table."""
-    st.table(
-        [
-            {"Step": f.plain(x.what), "Number": f.plain(x.number), "Where it comes from": f.plain(x.source)}
-            for x in lines
-        ],
-        border="horizontal",
-        hide_index=True,
-    )
+    st.html(html_table(derivation.rows(lines)))

@@ -4,6 +4,7 @@ import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.reading import reading
+from rallyuxr.dashboard.tables import html_table
 from rallyuxr.models import DidResult, ExperimentAnalysis, MetricImpact
 
 ADJUSTMENTS = {"holm": "Holm", "benjamini_hochberg": "Benjamini-Hochberg"}
@@ -22,8 +23,7 @@ def rows(analysis: ExperimentAnalysis) -> list[dict[str, str]]:
 
 def draw(analysis: ExperimentAnalysis) -> None:
     """The table, and what its columns mean."""
-    table = [{name: f.plain(cell) for name, cell in row.items()} for row in rows(analysis)]
-    st.table(table, border="horizontal", hide_index=True, alt="Every metric's effect, p-value, dollars and verdict")
+    st.html(html_table(rows(analysis)))
     adjusted = sorted({did.adjustment or "none" for did in analysis.did_results.values()} & ADJUSTMENTS.keys())
     notes = (
         ["The experiment is running: intervals and p-values may be looked at every hour."]

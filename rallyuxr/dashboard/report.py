@@ -11,12 +11,14 @@ from pathlib import Path
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
-from rallyuxr.dashboard import assumptions, derivation, evidence, metric_table
+from rallyuxr.dashboard import assumptions, derivation, evidence, metric_table, tables
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.reading import reading
 from rallyuxr.models import ExperimentAnalysis, ExperimentData, ExperimentDefinition
 
-STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+STYLE = "".join(
+    sheet.read_text(encoding="utf-8") for sheet in (Path(__file__).with_name("report.css"), tables.STYLE)
+)
 SAVE_BUTTONS = """<p class="save">
 <button data-format="png">Save as PNG</button> <button data-format="svg">Save as SVG</button></p>"""
 SCRIPT = """
@@ -45,12 +47,12 @@ def html_report(
         _verdict(analysis),
         _figures(evidence.total_exhibits(analysis)),
         "<h2>Every metric</h2>",
-        _table(metric_table.rows(analysis)),
+        tables.html_table(metric_table.rows(analysis)),
         *(_metric(analysis, data, metric_id, zone) for metric_id in analysis.did_results),
         "<h2>How the total was made</h2>",
-        _steps(derivation.total_steps(analysis)),
+        tables.html_table(derivation.rows(derivation.total_steps(analysis))),
         "<h2>Made from</h2>",
-        _steps(derivation.provenance(analysis)),
+        tables.html_table(derivation.rows(derivation.provenance(analysis))),
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(experiment.name)}</title>'
@@ -89,6 +91,7 @@ def _verdict(analysis: ExperimentAnalysis) -> str:
 
 def _metric(analysis: ExperimentAnalysis, data: ExperimentData | None, metric_id: str, zone: tzinfo) -> str:
     did, metric = analysis.did_results[metric_id], reading(analysis, metric_id)
+    steps = derivation.rows(derivation.metric_steps(analysis, metric_id))
     checks = "".join(
         f"<li{' class=doubt' if found.doubt else ''}><b>{escape(found.title)}.</b> {escape(found.sentence)}</li>"
         for found in assumptions.findings(did, metric)
@@ -97,7 +100,7 @@ def _metric(analysis: ExperimentAnalysis, data: ExperimentData | None, metric_id
         f'<section class="metric"><h2>{escape(metric.name)}</h2>'
         f"<p>{escape(did.verdict.sentence)}</p>"
         + _figures(evidence.metric_exhibits(analysis, data, metric_id, zone=zone, daily=True))
-        + f"<h3>How this number was made</h3>{_steps(derivation.metric_steps(analysis, metric_id))}"
+        + f"<h3>How this number was made</h3>{tables.html_table(steps)}"
         f"<h3>Assumptions</h3><ul>{checks}</ul></section>"
     )
 
@@ -116,14 +119,3 @@ def _chart(exhibit: evidence.Exhibit) -> str:
         figure, full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
     )
     return chart
-
-
-def _steps(steps: Iterable[derivation.Step]) -> str:
-    return _table([{"Step": x.what, "Number": x.number, "Where it comes from": x.source} for x in steps])
-
-
-def _table(rows: list[dict[str, str]]) -> str:
-    heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in rows[0])
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.values())}</tr>" for row in rows)
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
-    return f'<div class="table" tabindex="0">{table}</div>'

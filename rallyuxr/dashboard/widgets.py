@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ from rallyuxr.dashboard.formatting import plain
 from rallyuxr.errors import Conflict, Forbidden, InvalidInput, NotConfigured, NotFound, RallyError, Unavailable
 from rallyuxr.models import Caution
 
+STYLE = Path(__file__).with_name("workbench.css")
 WAYS_ON: tuple[tuple[type[RallyError], str], ...] = (
     (Unavailable, "Nothing was lost. Wait a moment, then try again."),
     (Conflict, "Reload to see the newest state, then decide again."),

@@ -38,7 +38,7 @@ def test_every_section_reads_at_every_width_and_in_both_schemes(
 ):
     page = visit(f"/results?experiment={example.id}", width=width, scheme=scheme)
     expect(page.get_by_role("heading", name=example.name)).to_be_visible()
-    expect(page.get_by_text("SIMULATED").first).to_be_visible()
+    expect(page.get_by_text("SIMULATED").locator("visible=true").first).to_be_visible()
     found: list[str] = []
     for section in SECTIONS:
         open_section(page, section)

@@ -207,7 +207,7 @@ def test_the_counterfactual_lies_below_treatment_by_the_effect(analysis: Experim
 
 def test_two_analyses_compare_line_by_line(analysis: ExperimentAnalysis):
     newer = analysis.model_copy(update={"data_version": 2})
-    lines = {line[""]: line["Change"] for line in comparison.differences(newer, analysis)}
+    lines = {line["What"]: line["Change"] for line in comparison.differences(newer, analysis)}
     assert lines["Data version"] == "differs"
     assert lines["Total"] == "same"
 
