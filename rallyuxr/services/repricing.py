@@ -42,8 +42,8 @@ def preview_reprice(ctx: Context, metric_id: str, dollars_per_unit: Decimal) -> 
     """
     current = ctx.store.metric_values.get(metric_id)
     proposed = repriced(current, dollars_per_unit)
-    names = (*ctx.store.usage.active(metric_id), *ctx.store.usage.closed(metric_id))
-    experiments = ctx.store.experiments.get_many(names)
+    names = {*ctx.store.usage.active(metric_id), *ctx.store.usage.closed(metric_id)}
+    experiments = ctx.store.experiments.get_many(sorted(names))
     analysed = [(one, one.finding.analysis_id) for one in experiments if one.finding]
     shown = analysed[:LARGEST_PREVIEW]
     rows = (_row(ctx, experiment, analysis_id, proposed) for experiment, analysis_id in shown)

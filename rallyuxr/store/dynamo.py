@@ -10,7 +10,6 @@ from rallyuxr.store.cloud import Cloud
 from rallyuxr.store.faults import ATTEMPTS, pause
 from rallyuxr.store.tables import Table
 
-LARGEST_TRANSACTION = 100
 WRITES_PER_BATCH = 25
 READS_PER_BATCH = 100
 BATCH_BYTES = 8_000_000
