@@ -156,7 +156,7 @@ def influence_series(
         memory = arms[0].deviation - arms[1].deviation
         if counts[0] is not None or counts[1] is not None:
             memory = _rescaled(memory, counts, used, start)
-        return _assembled(arms[0], arms[1], memory, used, start)
+        return _assembled(arms[0], arms[1], _where_used(memory, used), used, start)
 
 
 class _Arm(NamedTuple):
@@ -172,19 +172,25 @@ class _Arm(NamedTuple):
 
 def _arm(values: Array, counts: Array | None, used: Mask, start: int) -> _Arm:
     """Weighted window means, taken around a base so that a large offset costs no digits."""
-    filled = np.where(used, values, 0.0)
+    filled = _where_used(values, used)
     base = _means(filled, used)
-    deviation = np.where(used, filled - base[:, None], 0.0)
+    deviation = filled - base[:, None]
     contribution = used.astype(float) if counts is None else np.where(used, counts, 0.0)
     means = []
     for window in (slice(0, start), slice(start, None)):
         shares, around = contribution[:, window], deviation[:, window]
         shares /= shares.sum(axis=1, keepdims=True)
         mean = np.einsum("mt,mt->m", shares, around)
-        around -= mean[:, None] * used[:, window]
+        around -= mean[:, None]
         shares *= around
         means.append(mean)
-    return _Arm(base, means[0], means[1], deviation, contribution, np.abs(filled).max(axis=1, initial=0.0))
+    level = np.maximum(filled.max(axis=1, initial=0.0), -filled.min(axis=1, initial=0.0))
+    return _Arm(base, means[0], means[1], deviation, contribution, level)
+
+
+def _where_used(values: Array, used: Mask) -> Array:
+    """The values with 0 in place of the hours left out."""
+    return values if used.all() else np.where(used, values, 0.0)
 
 
 def _means(values: Array, used: Mask) -> Array:
@@ -198,12 +204,12 @@ def _rescaled(difference: Array, counts: Sequence[Array | None], used: Mask, sta
 
     Behind a difference of two means stand their counts' harmonic sum, 1 / (1/n + 1/m).
     """
-    treatment_n, control_n = (1.0 if given is None else given for given in counts)
+    treatment_n, control_n = (np.ones_like(difference) if given is None else given for given in counts)
     share = treatment_n / (treatment_n + control_n)
-    root = np.where(used, share * control_n, 0.0) ** 0.25
+    root = _where_used(share * control_n, used) ** 0.25
     rescaled: Array = difference * root / _means(root, used)[:, None]
     for window in (slice(0, start), slice(start, None)):
-        rescaled[:, window] -= _means(rescaled[:, window], used[:, window])[:, None] * used[:, window]
+        rescaled[:, window] -= _means(rescaled[:, window], used[:, window])[:, None]
     return rescaled
 
 

@@ -196,10 +196,10 @@ def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day:
             values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, padding)])
         return values.reshape(*values.shape[:-1], days, periods_per_day)
 
-    counted, days_of_series = by_day(used), by_day(series)
-    cycle = days_of_series.sum(axis=-2) / np.maximum(counted.sum(axis=-2), 1)
-    adjusted: Array = (days_of_series - cycle[..., None, :]) * counted
-    return adjusted.reshape(*series.shape[:-1], -1)[..., :length]
+    in_days = by_day(series)
+    cycle = in_days.sum(axis=-2) / np.maximum(by_day(used).sum(axis=-2), 1)
+    adjusted: Array = (in_days - cycle[..., None, :]).reshape(*series.shape[:-1], -1)[..., :length]
+    return adjusted if used.all() else np.where(used, adjusted, 0.0)
 
 
 def fit_autoregression(windows: Sequence[Array], max_order: int) -> Autoregression:

@@ -219,10 +219,11 @@ class _Noise(NamedTuple):
 def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> _Noise:
     contributions = np.stack([influence.effect_contribution, influence.counterfactual_contribution], axis=1)
     with np.errstate(all="ignore"):
-        scale = np.abs(influence.effect_contribution).max(axis=1)
+        scale = np.maximum(contributions[:, 0].max(axis=1), -contributions[:, 0].min(axis=1))
+        contributions /= scale[:, None, None]
         windows = long_run.cut_windows(
-            contributions / scale[:, None, None],
-            influence.memory / np.abs(influence.memory).max(axis=1)[:, None],
+            contributions,
+            influence.memory / (scale * influence.memory.shape[1])[:, None],
             influence.used,
             influence.windows,
             periods_per_day=periods_per_day if estimator.prewhitens else None,

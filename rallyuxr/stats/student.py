@@ -4,6 +4,7 @@ Every estimator takes its p-value and its interval from here, so the two cannot 
 degrees of freedom give the normal distribution.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from scipy.special import stdtr, stdtrit
@@ -16,6 +17,7 @@ class Interval(NamedTuple):
     upper: float
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(p: float, dof: float) -> float:
     """The value that a t variable with `dof` degrees of freedom stays below with probability `p`.
 
