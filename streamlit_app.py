@@ -39,8 +39,8 @@ def navigation() -> st.Page:
     )
 
 
-def identity(caller: session.Caller) -> None:
-    """Who is signed in, and which deployment this is."""
+def identity() -> None:
+    """Which deployment this is, and who is signed in; signing out works without a role too."""
     stage = Settings.from_environment().stage
     with st.sidebar:
         st.caption(
@@ -48,9 +48,11 @@ def identity(caller: session.Caller) -> None:
             if stage == LOCAL_STAGE
             else f":material/cloud: Deployment **{stage}**"
         )
+        if session.sign_in_configured():
+            st.button("Sign out", on_click=st.logout, icon=":material/logout:")
+        caller = session.caller()
         if caller.name:
             st.caption(f":material/person: {caller.name} ({caller.role})")
-            st.button("Sign out", on_click=st.logout, icon=":material/logout:")
 
 
 st.set_page_config(page_title="RallyUXR", page_icon=IMAGES / "icon.svg", layout="wide")
@@ -66,5 +68,5 @@ if session.sign_in_configured() and not st.user.get("is_logged_in"):
 page = navigation()
 with widgets.explained():
     embedded_cloud()
-    identity(session.caller())
+    identity()
     page.run()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC
 
-from rallyuxr.dashboard.formatting import day, number, pvalue
+from rallyuxr.dashboard.formatting import day, hundredths, number, pvalue
 from rallyuxr.dashboard.reading import Reading
 from rallyuxr.models import DidResult
 from rallyuxr.models.diagnostics import Autocorrelation, Coverage, DayInfluence, Placebo, SampleRatio, Slope
@@ -74,9 +74,9 @@ def _memory(memory: Autocorrelation) -> Finding:
     title = "How much one hour remembers the last"
     if memory.lag_one is None:
         return _absent(title, memory.reason)
-    parts = [f"Neighbouring hours correlate at {memory.lag_one:.2f}."]
+    parts = [f"Neighbouring hours correlate at {hundredths(memory.lag_one)}."]
     if memory.lag_day is not None:
-        parts.append(f"The same hour of the next day correlates at {memory.lag_day:.2f}.")
+        parts.append(f"The same hour of the next day correlates at {hundredths(memory.lag_day)}.")
     if memory.width_ratio is not None:
         parts.append(f"The interval allows for it: it is {memory.width_ratio:.1f} times that of independent hours.")
     return Finding(title, " ".join(parts))
@@ -86,7 +86,7 @@ def _sample_ratio(ratio: SampleRatio) -> Finding:
     """Whether the arms are as large as planned.
 
     >>> _sample_ratio(SampleRatio(observed_treatment_share=0.471, pvalue=0.61, mismatch=False)).sentence
-    'Treatment got 47.1% of the participants; 50% were planned. Chance alone explains this (p 0.61).'
+    'Treatment got 47.1% of the participants; 50% were planned. Chance does as much (p 0.61; alarm below 0.001).'
     """
     title = "Participants split as planned"
     if ratio.observed_treatment_share is None:
@@ -98,7 +98,7 @@ def _sample_ratio(ratio: SampleRatio) -> Finding:
     meaning = (
         f"That is a mismatch (p {pvalue(ratio.pvalue)}): find out how people got into the arms first."
         if ratio.mismatch
-        else f"Chance alone explains this (p {pvalue(ratio.pvalue)})."
+        else f"Chance does as much (p {pvalue(ratio.pvalue)}; alarm below 0.001)."
     )
     return Finding(title, f"{shares} {meaning}", bool(ratio.mismatch))
 

@@ -34,7 +34,7 @@ class Step:
 
 def rows(steps: Iterable[Step]) -> list[dict[str, str]]:
     """The steps as the rows of a table."""
-    return [{"Step": step.what, "Number": step.number, "Where it comes from": step.source} for step in steps]
+    return [{"Step": step.what, "Number": step.number, "Source": step.source} for step in steps]
 
 
 def metric_steps(analysis: ExperimentAnalysis, metric_id: str) -> tuple[Step, ...]:

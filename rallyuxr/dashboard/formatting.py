@@ -162,6 +162,16 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else _sign(value, False) + _digits(abs(value))
 
 
+def hundredths(value: float) -> str:
+    """A correlation or the like in two decimals.
+
+    >>> hundredths(-0.314), hundredths(-0.001)
+    ('−0.31', '0.00')
+    """
+    rounded = round(value, 2)
+    return f"{_sign(rounded, False)}{abs(rounded):.2f}"
+
+
 def moment(at: datetime, zone: tzinfo) -> str:
     """A time of day in the reader's zone, which is named.
 

@@ -1,6 +1,7 @@
 """What may be done to an experiment from its results, and watching it while it moves on its own."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import streamlit as st
 
@@ -32,6 +33,8 @@ def actions(experiment: ExperimentDefinition) -> None:
             disabled=experiment.finding is None,
             help="Makes a new analysis of the newest data; the old one is kept.",
         )
+        with st.popover("Cost", icon=":material/payments:"):
+            _cost_form(experiment)
         for status in ALLOWED_MOVES[experiment.status]:
             label, icon, consequence = MOVES[status]
             with st.popover(label, icon=icon):
@@ -68,6 +71,27 @@ def watch_news(experiment: ExperimentDefinition) -> None:
     with widgets.explained():
         if loaders.experiment(experiment.id) != experiment:
             st.rerun()
+
+
+def _cost_form(experiment: ExperimentDefinition) -> None:
+    """What the change cost, for the return on it."""
+    entered = st.number_input(
+        f"Cost in {experiment.currency}",
+        min_value=0.0,
+        value=float(experiment.cost) if experiment.cost is not None else None,
+        placeholder="none entered",
+        help="What the change cost to make and run.",
+        key="cost to store",
+    )
+    cost = Decimal(str(entered)) if entered else None
+    st.button("Save and analyse again", type="primary", on_click=_attempt, args=(_set_cost, experiment, cost))
+
+
+def _set_cost(experiment: ExperimentDefinition, cost: Decimal | None) -> str:
+    session.require("analyst")
+    experiments.set_cost(session.context(), experiment.id, cost, expected_version=experiment.version)
+    analyses.rerun_analysis(session.context(), experiment.id)
+    return "The cost is saved, and the return follows from it."
 
 
 def _rerun(experiment: ExperimentDefinition) -> str:

@@ -10,9 +10,9 @@ from tests.browser.workbench import PROJECT, settled
 
 IMAGES = PROJECT / "docs" / "images"
 STOPS = {
-    "results": ("/results?experiment={id}", 1180),
+    "results": ("/results?experiment={id}", 1700),
     "results-money": ("/results?experiment={id}&section=Money", 1180),
-    "results-assumptions": ("/results?experiment={id}&section=Assumptions", 900),
+    "results-assumptions": ("/results?experiment={id}&section=Assumptions", 1250),
     "results-derivation": ("/results?experiment={id}&section=How it was made", 1180),
     "results-what-if": ("/results?experiment={id}&section=What if", 1180),
 }

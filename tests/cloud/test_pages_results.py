@@ -1,6 +1,7 @@
 """The results page through the entrypoint, against the embedded cloud: empty, full, running and without storage."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -55,11 +56,13 @@ def analysed(ctx: Context) -> ExperimentDefinition:
     return upload(ctx, "Uploaded checkout")
 
 
-def upload(ctx: Context, name: str, *, ends_in: timedelta = timedelta()) -> ExperimentDefinition:
+def upload(
+    ctx: Context, name: str, *, ends_in: timedelta = timedelta(), cost: Decimal | None = Decimal(4000)
+) -> ExperimentDefinition:
     plan = example_plan(name)
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     data = simulate(plan.model_copy(update={"end_date": min(plan.end_date, until)}))
-    stored = plan.model_copy(update={"data_source": "upload", "end_date": plan.end_date + ends_in})
+    stored = plan.model_copy(update={"data_source": "upload", "end_date": plan.end_date + ends_in, "cost": cost})
     created = create_experiment(ctx, stored)
     published = publish_results(ctx, created.id, type(data)(series=data.series, source="upload"))
     analyze_version(ctx, created.id, published.data_version)
@@ -112,6 +115,16 @@ def test_what_if_follows_the_price(analysed: ExperimentDefinition):
     page.number_input(key="what if price of average_order_value").set_value(0.70).run()
     assert not page.exception
     assert "against the stored" in texts(page)
+
+
+def test_a_cost_entered_later_gives_a_return(ctx: Context):
+    mine = upload(ctx, "Cost comes later", cost=None)
+    page = results_page(mine.id)
+    assert "No cost was entered" in texts(page)
+    page.number_input(key="cost to store").set_value(2500.0)
+    next(button for button in page.button if button.label == "Save and analyse again").click().run()
+    assert not page.exception
+    assert "on a cost of $2,500" in texts(page)
 
 
 def test_while_it_runs_the_table_says_that_it_may_be_looked_at(ctx: Context):

@@ -1,0 +1,125 @@
+"""Orders by hand and a merchant's dashboard, in Chromium."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from rallyuxr.models.order import LineItem, Merchant, Order
+from rallyuxr.services.analytics import read_rows
+from rallyuxr.services.context import Context
+from rallyuxr.services.merchants import add_merchant
+from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.orders import place_orders, recent_orders
+from tests.browser.workbench import WIDTHS, settled
+
+pytestmark = pytest.mark.browser
+Picture = Callable[..., None]
+Barriers = Callable[[Page], list[str]]
+DAYS = 60
+
+
+@pytest.fixture(scope="module")
+def merchant(ctx: Context) -> Merchant:
+    """A shop of two months of orders with a daily and a weekly rhythm."""
+    shop = add_merchant(
+        ctx,
+        Merchant(
+            merchant_id=f"tea-{uuid4().hex[:6]}", name="Aunt Ida's Tea", time_zone="Europe/Berlin", currency="EUR"
+        ),
+    )
+    rng = np.random.default_rng(3)
+    first = shop.day_of(ctx.clock()) - timedelta(days=DAYS)
+    teas = ("Assam", "Darjeeling", "Earl Grey", "Rooibos", "Sencha")
+    orders = []
+    for day in range(DAYS):
+        for number in range(rng.poisson(6 + 4 * (day % 7 > 4))):
+            hour = int(np.clip(rng.normal(15, 4), 0, 23))
+            orders.append(
+                Order(
+                    merchant_id=shop.merchant_id,
+                    order_id=f"{day}-{number}",
+                    time=shop.midnight(first + timedelta(days=day)) + timedelta(hours=hour),
+                    customer_id=f"c-{rng.integers(150)}",
+                    currency="EUR",
+                    items=(
+                        LineItem(
+                            sku=teas[int(rng.integers(5))],
+                            quantity=int(rng.integers(1, 4)),
+                            unit_price=Decimal(int(rng.integers(500, 1500))) / 100,
+                        ),
+                    ),
+                    channel=("web", "app", "store")[int(rng.integers(3))],
+                    status=("paid", "refunded")[int(rng.random() < 0.05)],
+                )
+            )
+    place_orders(ctx, orders)
+    aggregate_orders(ctx, orders)
+    return shop
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_the_merchants_page_reads_at_every_width_and_in_both_schemes(
+    visit: Callable[..., Page], picture: Picture, barriers: Barriers, merchant: Merchant, width: int, scheme: str
+):
+    page = visit(f"/merchants?merchant={merchant.merchant_id}", width=width, scheme=scheme)
+    expect(page.get_by_test_id("stMetric")).to_have_count(4)
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(6)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    picture(page)
+    assert not barriers(page)
+
+
+def test_the_tiles_show_what_is_stored(visit: Callable[..., Page], ctx: Context, merchant: Merchant):
+    today = merchant.day_of(ctx.clock())
+    rows = read_rows(ctx, merchant, "daily", today - timedelta(days=27), today + timedelta(days=1))
+    page = visit(f"/merchants?merchant={merchant.merchant_id}")
+    tiles = page.get_by_test_id("stMetric")
+    expect(tiles.nth(0)).to_contain_text(f"€{sum(row.net for row in rows):,.0f}")
+    expect(tiles.nth(1)).to_contain_text(str(sum(row.orders for row in rows)))
+
+
+def test_an_order_typed_by_hand_reaches_the_dashboard(
+    visit: Callable[..., Page], picture: Picture, barriers: Barriers, ctx: Context
+):
+    name = f"Corner Shop {uuid4().hex[:6]}"
+    shop = add_merchant(ctx, Merchant(merchant_id=name.lower().replace(" ", "-"), name=name))
+    page = visit(f"/order_form?merchant={shop.merchant_id}")
+    page.get_by_label("Customer", exact=True).fill("ann@example.com")
+    page.get_by_label("Shipping (USD)").fill("3.50")
+    page.get_by_label("Shipping (USD)").press("Tab")
+    settled(page)
+    type_line(page, "tea", "2", "4.5")
+    picture(page)
+    expect(page.get_by_test_id("stMetric")).to_contain_text("$12.50")
+    picture(page)
+    assert not barriers(page)
+    page.get_by_role("button", name="Place order").click()
+    settled(page)
+    placed = recent_orders(ctx, shop.merchant_id).orders
+    assert [(order.customer_id, order.total, order.items[0].sku) for order in placed] == [
+        ("ann@example.com", Decimal("12.5"), "tea")
+    ]
+    for _ in range(60):
+        page = visit(f"/merchants?merchant={shop.merchant_id}")
+        if page.get_by_test_id("stMetric").count():
+            break
+        page.wait_for_timeout(500)
+    expect(page.get_by_test_id("stMetric").nth(0)).to_contain_text("$9.00")
+
+
+def type_line(page: Page, sku: str, quantity: str, unit_price: str) -> None:
+    """Fill the first line of the articles by keyboard: the grid is a canvas."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    for column, text in enumerate((sku, quantity, unit_price)):
+        page.mouse.dblclick(box["x"] + box["width"] * (0.15 + 0.3 * column), box["y"] + 52)
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        settled(page)
