@@ -15,14 +15,16 @@ if not merchants:
     widgets.empty("No merchants yet", "Register one on the page **Order form**, then enter its first order.")
     st.stop()
 
+now = session.connection().clock()
 with st.sidebar:
     merchant = merchant_widgets.pick_merchant(merchants)
-    first, last = merchant_widgets.pick_range(merchant, session.connection().clock())
+    first, last = merchant_widgets.pick_range(merchant, now)
     granularity = merchant_widgets.pick_granularity(first, last)
     compare = merchant_widgets.pick_comparison()
 
 analytics = merchant_loaders.analytics(merchant.merchant_id, granularity, first, last, compare)
 current, earlier = analytics.range, analytics.comparison
+st.header(plain(merchant.name))
 merchant_widgets.freshness(merchant, analytics.freshness)
 if not current.rows:
     widgets.empty("No orders in this range", "Choose a longer range, or look at another merchant.")
@@ -33,7 +35,7 @@ for title, measure in (
     (f"Net sales ({merchant.currency})", lambda row: float(row.net)),
     ("Orders", lambda row: row.orders),
 ):
-    figure = merchant_figures.over_time(current, earlier, measure, title=title, time_zone=merchant.time_zone)
+    figure = merchant_figures.over_time(analytics, measure, title=title, until=now)
     widgets.chart(figure, name=f"{merchant.merchant_id} {title}", alt=f"{title} over time, {first} to {last}")
 
 st.subheader("When customers order")

@@ -2,19 +2,32 @@
 
 import csv
 import io
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rallyuxr.models.aggregate import AnalyticsRow
+from rallyuxr.models.aggregate import AnalyticsGranularity, AnalyticsRow
+from rallyuxr.models.order import Merchant
 
 TABLE_COLUMNS = (
     "start", "end", "orders", "items", "gross", "discounts", "refunds", "net", "shipping", "tax", "customers",
     "new_customers", "returning_customers",
 )  # fmt: skip
+
+
+def period_starts(
+    merchant: Merchant, granularity: AnalyticsGranularity, first: date, last: date, until: datetime
+) -> tuple[datetime, ...]:
+    """When each hour or day of `[first, last)` begins that begins before `until`, in UTC."""
+    days = (first + timedelta(days=offset) for offset in range((last - first).days))
+    starts: Iterator[datetime] = map(merchant.midnight, days)
+    if granularity == "hourly":
+        hours = (merchant.midnight(last) - merchant.midnight(first)) // timedelta(hours=1)
+        starts = (merchant.midnight(first) + timedelta(hours=hour) for hour in range(hours))
+    return tuple(start for start in starts if start < until)
 
 
 def orders_by_hour_of_week(

@@ -8,23 +8,27 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from rallyuxr.aggregation.calendar import period_starts
 from rallyuxr.dashboard.figures import GAIN, HEIGHT, NEUTRAL, TREATMENT
-from rallyuxr.models.aggregate import AnalyticsRange, AnalyticsRow
+from rallyuxr.models.aggregate import Analytics, AnalyticsRange, AnalyticsRow
 
 MOST_BARS = 10
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 Measure = Callable[[AnalyticsRow], float]
 
 
-def over_time(
-    current: AnalyticsRange, earlier: AnalyticsRange | None, measure: Measure, *, title: str, time_zone: str
-) -> go.Figure:
-    """A measure by hour or day; the comparison is drawn dashed, moved to the days it is compared with."""
+def over_time(analytics: Analytics, measure: Measure, *, title: str, until: datetime) -> go.Figure:
+    """A measure by hour or day; the comparison is drawn dashed, moved to the days it is compared with.
+
+    A period without orders is drawn as zero, one that begins after `until` not at all.
+    """
     figure = _frame(title)
-    if earlier is not None:
-        shift = current.first - earlier.first
-        _line(figure, earlier, measure, time_zone, shift=shift, name="Compared with", colour=NEUTRAL, dash="dash")
-    _line(figure, current, measure, time_zone, name="This range", colour=TREATMENT)
+    if analytics.comparison is not None:
+        shift = analytics.range.first - analytics.comparison.first
+        earlier = _points(analytics, analytics.comparison, measure, until)
+        _line(figure, earlier, shift, name="Compared with", colour=NEUTRAL, dash="dash")
+    current = _points(analytics, analytics.range, measure, until)
+    _line(figure, current, timedelta(), name="This range", colour=TREATMENT, dash="solid")
     return figure
 
 
@@ -35,7 +39,7 @@ def hour_of_week(orders: NDArray[np.float64]) -> go.Figure:
         z=orders,
         x=[f"{hour:02d}:00" for hour in range(24)],
         y=WEEKDAYS,
-        colorscale="Blues",
+        colorscale=[[0, "rgba(58, 134, 200, 0.06)"], [1, TREATMENT]],
         colorbar={"title": "Orders an hour"},
         hovertemplate="%{y} %{x}<br>%{z:.2f} orders an hour<extra></extra>",
     )
@@ -68,24 +72,25 @@ def customers(rows: Sequence[AnalyticsRow], time_zone: str) -> go.Figure:
     return figure
 
 
+def _points(
+    analytics: Analytics, part: AnalyticsRange, measure: Measure, until: datetime
+) -> list[tuple[datetime, float]]:
+    """The measure at each period's start on the merchant's clock."""
+    merchant = analytics.merchant
+    values = {row.start: measure(row) for row in part.rows}
+    starts = period_starts(merchant, analytics.granularity, part.first, part.last, until)
+    return [(_local(start, merchant.time_zone), values.get(start, 0.0)) for start in starts]
+
+
 def _line(
-    figure: go.Figure,
-    part: AnalyticsRange,
-    measure: Measure,
-    time_zone: str,
-    *,
-    name: str,
-    colour: str,
-    shift: timedelta = timedelta(),
-    dash: str = "solid",
+    figure: go.Figure, points: list[tuple[datetime, float]], shift: timedelta, *, name: str, colour: str, dash: str
 ) -> None:
     figure.add_scatter(
-        x=[_local(row.start, time_zone) + shift for row in part.rows],
-        y=[measure(row) for row in part.rows],
-        mode="lines+markers",
+        x=[start + shift for start, _ in points],
+        y=[value for _, value in points],
+        mode="lines",
         name=name,
         line={"color": colour, "dash": dash},
-        marker={"size": 4},
     )
 
 

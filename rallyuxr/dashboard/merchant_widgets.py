@@ -7,7 +7,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from rallyuxr.dashboard import session
-from rallyuxr.dashboard.formatting import moment, money, number, relative
+from rallyuxr.dashboard.formatting import MINUS, moment, money, number, relative
 from rallyuxr.errors import RallyError
 from rallyuxr.models.aggregate import AnalyticsGranularity, AnalyticsRow, Comparison, Freshness
 from rallyuxr.models.order import Merchant
@@ -26,8 +26,18 @@ _COMPARISONS: dict[str, Comparison | None] = {
 
 
 def pick_merchant(merchants: Sequence[Merchant]) -> Merchant:
-    """The merchant to look at."""
-    return st.selectbox("Merchant", merchants, format_func=lambda each: each.name, key="merchant")
+    """The merchant to look at; the address names it, `?merchant=…`."""
+    by_id = {each.merchant_id: each for each in merchants}
+    linked = st.query_params.get("merchant")
+    chosen: str = st.selectbox(
+        "Merchant",
+        list(by_id),
+        index=list(by_id).index(linked) if linked in by_id else 0,
+        format_func=lambda merchant_id: by_id[merchant_id].name,
+        key=f"merchant, from {linked}",
+    )
+    st.query_params["merchant"] = chosen
+    return by_id[chosen]
 
 
 def pick_range(merchant: Merchant, now: datetime) -> tuple[date, date]:
@@ -49,8 +59,8 @@ def pick_range(merchant: Merchant, now: datetime) -> tuple[date, date]:
 def pick_granularity(first: date, last: date) -> AnalyticsGranularity:
     """Hours or days; hours for at most a quarter of a year."""
     short = last - first <= timedelta(days=MOST_HOURLY_DAYS)
-    hourly = st.segmented_control("By", ["day", "hour"], default="day", disabled=not short, key="granularity")
-    return "hourly" if short and hourly == "hour" else "daily"
+    chosen = st.radio("By", ["day", "hour"], horizontal=True, disabled=not short, key="granularity")
+    return "hourly" if short and chosen == "hour" else "daily"
 
 
 def pick_comparison() -> Comparison | None:
@@ -73,8 +83,7 @@ def tiles(currency: str, now: AnalyticsRow, before: AnalyticsRow | None) -> None
     with st.container(horizontal=True):
         for label, amount, earlier in zip(_TILES, _amounts(now), _amounts(before), strict=True):
             shown = money(amount, currency) if label in _MONEY_TILES else number(amount)
-            change = relative(amount / earlier - 1) if amount is not None and earlier else None
-            st.metric(label, shown, change, border=True)
+            st.metric(label, shown, _change(amount, earlier), border=True)
 
 
 def register_merchant() -> None:
@@ -99,6 +108,13 @@ def _register(merchant_id: str, name: str, time_zone: str, currency: str) -> Non
         st.error(problem.message)
     else:
         st.rerun()
+
+
+def _change(amount: float | None, earlier: float | None) -> str | None:
+    """Relative to before, absent where there was nothing; with the hyphen by which a tile knows a fall."""
+    if amount is None or not earlier:
+        return None
+    return relative(amount / earlier - 1).replace(MINUS, "-")
 
 
 def _amounts(row: AnalyticsRow | None) -> tuple[float | None, ...]:
