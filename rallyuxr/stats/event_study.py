@@ -110,19 +110,18 @@ def event_studies(
         )
         margin = critical[:, None] * std_error
         columns = [estimate, std_error, estimate - margin, estimate + margin]
+    frame = EventStudy(days=tuple(days), reference=_reference(daily), confidence_level=confidence_level)
     rows = zip(*(_absent_for_nan(column) for column in columns), critical.tolist(), strict=True)
-    name = _reference(daily)
     return tuple(
-        EventStudy(
-            days=tuple(days),
-            estimate=estimates,
-            std_error=errors,
-            band_lower=lower,
-            band_upper=upper,
-            reference=name,
-            critical_value=value if reason is None else None,
-            confidence_level=confidence_level,
-            reason=reason,
+        frame.model_copy(
+            update={
+                "estimate": estimates,
+                "std_error": errors,
+                "band_lower": lower,
+                "band_upper": upper,
+                "critical_value": value if reason is None else None,
+                "reason": reason,
+            }
         )
         for (estimates, errors, lower, upper, value), reason in zip(rows, scatter.lacks, strict=True)
     )
@@ -227,4 +226,8 @@ def _reference(daily: DailyDifferences) -> str:
 
 
 def _absent_for_nan(rows: Array) -> list[tuple[float | None, ...]]:
-    return [tuple(value if value == value else None for value in row) for row in rows.tolist()]
+    finite = np.isfinite(rows)
+    if finite.all():
+        return [tuple(row) for row in rows.tolist()]
+    columns = zip(rows.tolist(), finite.tolist(), strict=True)
+    return [tuple(value if known else None for value, known in zip(*row, strict=True)) for row in columns]
