@@ -17,6 +17,7 @@ MOVES: dict[Status, tuple[str, str, str]] = {
     "complete": ("Complete", ":material/task_alt:", "Marks it as finished. Data after its end changes nothing."),
     "archived": ("Archive", ":material/archive:", "Takes it out of the portfolio's lists. Nothing is deleted."),
 }
+COST = "cost to store"
 STEPS = {"saved": "Saved", "data": "Data arrived", "analysis": "Analysed", "done": "Done"}
 
 
@@ -75,20 +76,21 @@ def watch_news(experiment: ExperimentDefinition) -> None:
 
 def _cost_form(experiment: ExperimentDefinition) -> None:
     """What the change cost, for the return on it."""
-    entered = st.number_input(
+    st.number_input(
         f"Cost in {experiment.currency}",
         min_value=0.0,
         value=float(experiment.cost) if experiment.cost is not None else None,
         placeholder="none entered",
         help="What the change cost to make and run.",
-        key="cost to store",
+        key=COST,
     )
-    cost = Decimal(str(entered)) if entered else None
-    st.button("Save and analyse again", type="primary", on_click=_attempt, args=(_set_cost, experiment, cost))
+    st.button("Save and analyse again", type="primary", on_click=_attempt, args=(_set_cost, experiment))
 
 
-def _set_cost(experiment: ExperimentDefinition, cost: Decimal | None) -> str:
+def _set_cost(experiment: ExperimentDefinition) -> str:
     session.require("analyst")
+    entered = st.session_state[COST]
+    cost = Decimal(str(entered)) if entered else None
     experiments.set_cost(session.context(), experiment.id, cost, expected_version=experiment.version)
     analyses.rerun_analysis(session.context(), experiment.id)
     return "The cost is saved, and the return follows from it."
