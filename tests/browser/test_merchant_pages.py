@@ -118,8 +118,10 @@ def type_line(page: Page, sku: str, quantity: str, unit_price: str) -> None:
     box = page.get_by_test_id("stDataFrame").first.bounding_box()
     assert box is not None
     for column, text in enumerate((sku, quantity, unit_price)):
-        page.mouse.dblclick(box["x"] + box["width"] * (0.15 + 0.3 * column), box["y"] + 52)
-        page.keyboard.press("ControlOrMeta+a")
-        page.keyboard.type(text)
+        page.mouse.click(box["x"] + box["width"] * (0.15 + 0.3 * column), box["y"] + 52)
+        page.wait_for_timeout(300)
+        page.keyboard.type(text, delay=50)
+        page.wait_for_timeout(300)
         page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
         settled(page)
