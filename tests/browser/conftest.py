@@ -1,25 +1,30 @@
 """The real app in a real browser: one embedded cloud and one app server for all tests, seeded through the services.
 
-| fixture   | gives                                                                                         |
-|-----------|-----------------------------------------------------------------------------------------------|
-| `app`     | the running app's address                                                                     |
-| `ctx`     | the services' context of the same deployment, with priced metrics, to seed and to check with  |
-| `example` | a finished, analysed experiment of three metrics, made by the simulator                       |
-| `visit`   | opens a path at a width, light or dark; at the end its console must be free of errors         |
-| `picture` | writes a picture to `test-output/`, named after the test                                      |
-| `barriers`| what an automated accessibility check finds on a page                                         |
+| fixture      | gives                                                                                        |
+|--------------|----------------------------------------------------------------------------------------------|
+| `app`        | the running app's address                                                                    |
+| `empty_app`  | the same app over an account that holds nothing                                              |
+| `broken_app` | the same app over a cloud that does not answer                                               |
+| `ctx`        | the services' context of the same deployment, with priced metrics, to seed and to check with |
+| `example`    | a finished, analysed experiment of three metrics, made by the simulator                      |
+| `visit`      | opens a path at a width, light or dark; at the end its console must be free of errors        |
+| `picture`    | writes a picture to `test-output/`, named after the test                                     |
+| `barriers`   | what an automated accessibility check finds on a page                                        |
 """
 
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from rallyuxr.local import Deployment, deploy, ensure_running, release
+from rallyuxr.local.cloud import free_port
 from rallyuxr.models import ExperimentDefinition
 from rallyuxr.services.context import Context, connect
 from tests.browser.seeds import analysed_example, price_metrics
@@ -41,6 +46,19 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 @pytest.fixture(scope="session")
 def app(deployment: Deployment) -> Iterator[str]:
     with serve(deployment.environment()) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def empty_app(deployment: Deployment) -> Iterator[str]:
+    account = replace(deployment.endpoint, account=str(uuid4().int)[:12])
+    with serve(deploy(account).environment()) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def broken_app(deployment: Deployment) -> Iterator[str]:
+    with serve({**deployment.environment(), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port(0)}"}) as address:
         yield address
 
 
@@ -73,13 +91,17 @@ def visit(app: str, browser: Browser) -> Iterator[Visit]:
             errors.append(message.text)
 
     def open_page(
-        path: str = "/", *, width: int = WIDTHS["desktop"], scheme: Literal["light", "dark"] = "light"
+        path: str = "/",
+        *,
+        width: int = WIDTHS["desktop"],
+        scheme: Literal["light", "dark"] = "light",
+        address: str = app,
     ) -> Page:
         size = {"width": width, "height": 900}
         page = browser.new_context(viewport=size, color_scheme=scheme, timezone_id="Europe/Berlin").new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(app + path)
+        page.goto(address + path)
         settled(page)
         return page
 

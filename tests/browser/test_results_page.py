@@ -122,6 +122,27 @@ def test_the_report_works_offline_and_prints(
     assert not errors
 
 
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_without_experiments_the_page_says_what_to_do(
+    visit: Callable[..., Page], picture: Picture, barriers: Barriers, empty_app: str, width: int
+):
+    page = visit("/results", address=empty_app, width=width)
+    expect(page.get_by_text("No experiment yet")).to_be_visible()
+    picture(page)
+    assert not barriers(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_a_cloud_that_does_not_answer_is_a_sentence_and_a_way_on(
+    visit: Callable[..., Page], picture: Picture, barriers: Barriers, broken_app: str, width: int
+):
+    page = visit("/results", address=broken_app, width=width)
+    expect(page.get_by_text("Nothing was lost")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    picture(page)
+    assert not barriers(page)
+
+
 def test_a_wrong_address_says_so_and_shows_a_way_on(
     visit: Callable[..., Page], picture: Picture, barriers: Barriers, ctx: Context
 ):
