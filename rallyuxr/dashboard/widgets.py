@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +84,3 @@ def download(label: str, make: Callable[[], bytes | str], *, file_name: str, mim
         icon=":material/download:",
         key=f"download {file_name}",
     )
-
-
-def today_stamp(name: str, today: date) -> str:
-    """A file's name with the day it was made.
-
-    >>> today_stamp("portfolio", date(2025, 1, 15))
-    'portfolio-2025-01-15'
-    """
-    return f"{name}-{today:%Y-%m-%d}"
