@@ -254,16 +254,21 @@ def break_even(impacts: Mapping[str, float], prices: Mapping[str, Decimal], cost
     """
     total = math.fsum(impacts.values())
     goal = float(cost or 0)
-    needed = {name: goal - (total - impact) for name, impact in impacts.items()}
     found = {
-        name: float(prices[name]) * needed[name] / impact if impact and needed[name] / impact > 0 else None
+        name: _positive_ratio(float(prices[name]) * (goal - (total - impact)), impact)
         for name, impact in impacts.items()
     }
     if cost is None:
         return BreakEven(prices=found, reason="without a cost any gain breaks even")
-    if total <= 0:
-        return BreakEven(prices=found, reason="the effects lose money: no scale of theirs pays back the cost")
-    return BreakEven(effect_factor=goal / total, prices=found)
+    factor = _positive_ratio(goal, total)
+    reason = "the effects do not gain: no scale of theirs pays back the cost" if factor is None else None
+    return BreakEven(effect_factor=factor, prices=found, reason=reason)
+
+
+def _positive_ratio(numerator: float, denominator: float) -> float | None:
+    """The ratio where it is a positive number that can be represented."""
+    ratio = numerator / denominator if denominator else 0.0
+    return ratio if 0.0 < ratio < math.inf else None
 
 
 def _with_total(

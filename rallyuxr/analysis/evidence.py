@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rallyuxr.analysis.findings import Finding, absent_finding
 from rallyuxr.analysis.inputs import Source
-from rallyuxr.analysis.panel_findings import panel_finding
+from rallyuxr.analysis.panel_findings import panel_finding, panel_seen_until
 from rallyuxr.analysis.series_findings import SeriesFindings, series_findings
 from rallyuxr.economics import Covariance
 from rallyuxr.errors import InvalidInput
@@ -55,7 +55,7 @@ def evidence_of(source: Source, experiment: ExperimentPlan, span: Span, treatmen
     )
     found = dict(series.findings) if series else {}
     found |= {metric: panel_finding(panel, span, confidence_level=level) for metric, panel in panels.items()}
-    seen_until = _seen_until(series, span)
+    seen_until = series.seen_until if series else min(panel_seen_until(panel, span) for panel in panels.values())
     return Evidence(
         findings={
             metric: found.get(metric) or absent_finding("no data came for this metric", level)
@@ -65,7 +65,7 @@ def evidence_of(source: Source, experiment: ExperimentPlan, span: Span, treatmen
         seen_until=seen_until,
         running=seen_until < span.end,
         confidence_level=level,
-        observed_days=(min(seen_until, span.end) - span.start) / timedelta(days=1),
+        observed_days=max((seen_until - span.start) / timedelta(days=1), 0.0),
     )
 
 
@@ -123,10 +123,3 @@ def _critical_value(evidence: Evidence, dof: float) -> float | None:
 def _sign(snapshots: Mapping[str, PriceSnapshot], metric: str) -> float:
     lower_is_better = metric in snapshots and snapshots[metric].direction == "lower_is_better"
     return -1.0 if lower_is_better else 1.0
-
-
-def _seen_until(series: SeriesFindings | None, span: Span) -> datetime:
-    """Up to when the window is known: by its series, or by the look at its panels."""
-    if series is not None:
-        return series.seen_until
-    return min(span.seen_until or span.end, span.end)

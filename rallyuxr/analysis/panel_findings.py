@@ -1,6 +1,7 @@
 """A metric observed on units: people, stores, states."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def panel_finding(panel: UnitPanel, span: Span, *, confidence_level: float = 0.9
         return absent_finding(refusal.message, confidence_level)
     before = rows.outcome[~rows.treated & ~rows.post]
     units, arms = np.unique(rows.unit, return_index=True)
-    running = span.seen_until is not None and span.seen_until < span.end
+    running = panel_seen_until(panel, span) < span.end
     return shown(
         Finding(
             estimate=estimate,
@@ -45,6 +46,17 @@ def panel_finding(panel: UnitPanel, span: Span, *, confidence_level: float = 0.9
         ),
         AlwaysValid(reason="units have no interval that may be looked at before the end") if running else None,
     )
+
+
+def panel_seen_until(panel: UnitPanel, span: Span) -> datetime:
+    """Up to when a panel is known: to the look at it, or to the end of its newest period where that is later.
+
+    A period lasts as long as the last one but one did. Never looked at means complete.
+    """
+    if span.seen_until is None or panel.periods.size < 2:
+        return min(span.seen_until or span.end, span.end)
+    newest = moment_of(panel.periods[-1] + (panel.periods[-1] - panel.periods[-2]))
+    return min(max(span.seen_until, newest), span.end)
 
 
 @dataclass(frozen=True, slots=True)

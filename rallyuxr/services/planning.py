@@ -1,18 +1,21 @@
 """What could an experiment detect? From the history of one that ran, or from stated noise."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
 from rallyuxr.economics import price_snapshot
 from rallyuxr.errors import InvalidInput, NotFound
-from rallyuxr.models import MetricSeries, PriceSnapshot
+from rallyuxr.models import MetricSeries, PriceSnapshot, SimulatedMetric
 from rallyuxr.models.results import utc64
 from rallyuxr.planning import PlanCurve, PlanQuestion, plan_curve
 from rallyuxr.services.context import Context
 from rallyuxr.services.results import load_results
-from rallyuxr.stats.planning import Noise, noise_from_history
+from rallyuxr.stats.planning import Noise, noise_from_history, sampling_noise, stated_noise
 from rallyuxr.stats.regular_grid import Span, regular_grid
 
-__all__ = ["PlanCurve", "PlanQuestion", "plan_from_history", "plan_from_noise"]
+__all__ = ["PlanCurve", "PlanQuestion", "plan_from_history", "plan_from_noise", "typical_noise"]
 
 
 def plan_from_history(ctx: Context, experiment_id: str, metric_id: str, question: PlanQuestion) -> PlanCurve:
@@ -47,6 +50,27 @@ def plan_from_history(ctx: Context, experiment_id: str, metric_id: str, question
 def plan_from_noise(ctx: Context, metric_id: str, noise: Noise, question: PlanQuestion) -> PlanCurve:
     """Plan with noise that a person states, at the metric's price if it has one."""
     return plan_curve(noise, question, _price(ctx, metric_id))
+
+
+def typical_noise(metric: SimulatedMetric, participants_per_day: float, *, treatment_share: float = 0.5) -> Noise:
+    """The noise of a metric that behaves as the simulator's: people differ, and the arms wander slowly apart.
+
+    For a proportion p people differ by √(p(1 - p)); the slow noise is each arm's own, so the difference has twice
+    its variance.
+
+    Examples
+    --------
+    >>> noise = typical_noise(SimulatedMetric(baseline=0.1, kind="proportion", noise=0), 24_000)
+    >>> round(noise.long_run_variance, 6)  # 0.09 (1/500 + 1/500)
+    0.00036
+    """
+    level = abs(metric.baseline)
+    spread = math.sqrt(level * (1 - level)) if metric.kind == "proportion" else metric.spread * level
+    people = sampling_noise(spread, participants_per_day, treatment_share=treatment_share)
+    if not metric.noise * level:
+        return people
+    slow = stated_noise(math.sqrt(2) * metric.noise * level, autocorrelation=metric.autocorrelation)
+    return replace(slow, long_run_variance=slow.long_run_variance + people.long_run_variance)
 
 
 def _price(ctx: Context, metric_id: str) -> PriceSnapshot | None:

@@ -279,6 +279,23 @@ def test_units_are_analysed_as_units():
     assert money.metric_breakdown["a"].exposure_quantity == 30
 
 
+def test_units_seen_before_the_end_give_no_verdict_and_units_complete_from_the_start_do():
+    rng = np.random.default_rng(7)
+    starts = np.array(["2025-01-08", "2025-01-15", "2025-01-22"], dtype="datetime64[s]")
+    treated = (np.arange(40) < 20).astype(np.int8)
+    unit, period = (codes.ravel().astype(np.int32) for codes in np.mgrid[:40, :3])
+    outcome = rng.standard_normal(unit.size) + 3 * treated[unit] * (period > 0)
+    panel = UnitPanel(tuple(f"u{code}" for code in range(40)), starts, unit, period, treated, outcome)
+    early = START - timedelta(days=3)
+    complete = analyze(published(ExperimentData(panels={"a": panel}), at=early), PRICES, experiment=plan("a"))
+    assert (complete.running, complete.economic_impact.observed_days) == (False, 14)
+    assert complete.verdict.outcome == "better"
+    longer = plan("a", end_date=END + timedelta(days=14))
+    running = analyze(published(ExperimentData(panels={"a": panel}), at=early), PRICES, experiment=longer)
+    assert running.running
+    assert running.verdict.outcome == "cannot_tell"
+
+
 def test_a_panel_that_cannot_be_analysed_says_why():
     starts = np.array(["2025-01-10", "2025-01-20"], dtype="datetime64[s]")
     codes = np.array([0, 0, 1, 1], dtype=np.int32), np.array([0, 1, 0, 1], dtype=np.int32)

@@ -167,7 +167,8 @@ def test_break_even_solves_for_each_price_and_for_the_effects():
     assert found.prices == {"a": pytest.approx(1.0), "b": None}  # b's 40 are not needed: a alone earns 60
     losing = break_even({"a": -5.0}, {"a": Decimal(1)}, Decimal(5))
     assert losing.effect_factor is None
-    assert "lose money" in losing.reason
+    assert "do not gain" in losing.reason
+    assert break_even({"a": 60.0, "b": 5e-324}, prices, None).prices["b"] is None  # beyond any number
 
 
 @given(
