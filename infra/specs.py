@@ -175,7 +175,7 @@ MAPPINGS: tuple[StreamMapping, ...] = (
             "dynamodb": {"Keys": {"metricTimepoint": {"S": [{"prefix": "manifest#"}]}}},
         },
     ),
-    StreamMapping(ORDERS, "orderAggregator", batch_size=100),
+    StreamMapping(ORDERS, "orderAggregator", batch_size=1000),
 )
 
 SCHEDULES: tuple[Schedule, ...] = (Schedule("reconciler", "rate(5 minutes)"),)

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from rallyuxr.errors import InvalidData, InvalidInput, NotConfigured, RallyError, Unavailable
 
-COMMAND_MODULES = ("rallyuxr.result_commands",)
+COMMAND_MODULES = ("rallyuxr.result_commands", "rallyuxr.order_commands")
 """Each has `register(commands)`: it adds parsers whose default `run` takes the arguments and returns the output."""
 
 

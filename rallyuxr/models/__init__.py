@@ -1,5 +1,6 @@
 """The records of the contract. One type from estimator to stored item, API and page."""
 
+from rallyuxr.models.aggregate import Aggregate, Analytics
 from rallyuxr.models.analysis import (
     AlwaysValid,
     AnalysisPeriod,
@@ -36,6 +37,7 @@ from rallyuxr.models.metric_value import (
     UpdateMetricValue,
     ValidationRules,
 )
+from rallyuxr.models.order import Arm, LineItem, Merchant, Order, OrderReceipt, OrderStatus
 from rallyuxr.models.results import (
     ExperimentData,
     ExperimentResult,
@@ -49,8 +51,11 @@ from rallyuxr.models.results import (
 )
 
 __all__ = [
+    "Aggregate",
     "AlwaysValid",
     "AnalysisPeriod",
+    "Analytics",
+    "Arm",
     "BreakEven",
     "Caution",
     "CellMeans",
@@ -71,6 +76,8 @@ __all__ = [
     "ExperimentResult",
     "GeneratedRange",
     "Interval",
+    "LineItem",
+    "Merchant",
     "MetricImpact",
     "MetricPlan",
     "MetricResult",
@@ -78,6 +85,9 @@ __all__ = [
     "MetricValue",
     "MetricValueVersion",
     "Money",
+    "Order",
+    "OrderReceipt",
+    "OrderStatus",
     "OrdersPlan",
     "Price",
     "PriceSnapshot",
