@@ -57,7 +57,7 @@ def _query(path: Path) -> str:
     if path.suffix == ".parquet":
         return "SELECT COLUMNS(*)::VARCHAR FROM read_parquet(?)"
     if path.name.endswith((".csv", ".csv.gz")):
-        return "SELECT * FROM read_csv(?, header = true, all_varchar = true)"
+        return "SELECT * FROM read_csv(?, header = true, all_varchar = true, delim = ',')"
     raise InvalidInput(f"{path} ends neither in .csv, .csv.gz nor in .parquet.")
 
 

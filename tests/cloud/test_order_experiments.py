@@ -22,6 +22,8 @@ from rallyuxr.services.metric_values import create_metric_value
 from rallyuxr.services.order_experiments import publish_pending
 from rallyuxr.services.orders import place_order, place_orders
 from rallyuxr.services.results import load_results
+from rallyuxr.store.dynamo import put
+from rallyuxr.store.tables import ORDERS
 
 START = datetime(2025, 2, 10, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -148,3 +150,19 @@ def test_an_experiment_needs_merchants_that_exist_and_share_its_currency(ctx: Co
     nobody = Merchant(merchant_id="nobody", name="Nobody")
     with pytest.raises(NotFound, match="no merchant 'nobody'"):
         an_experiment(ctx, nobody)
+
+
+def test_a_poison_order_waits_for_a_person_while_the_others_count(ctx: Context) -> None:
+    merchant = a_merchant(ctx)
+    day = START.date()
+    poison = {"merchantDay": f"{merchant.merchant_id}#{day}", "orderKey": "x", "body": "{}", "version": 1}
+    ctx.store.dynamo.write(put(ORDERS, poison))
+    good = next(shopping(merchant, "none"))
+    place_order(ctx, good)
+    eventually(lambda: bool(read_rows(ctx, merchant, "daily", (START - WEEK).date(), day)))
+
+    def waits() -> bool:
+        waiting = ctx.store.failures.waiting(hold_seconds=0)
+        return any(merchant.merchant_id in str(each.failure.event) for each in waiting)
+
+    eventually(waits)

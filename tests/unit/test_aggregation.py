@@ -3,9 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rallyuxr.aggregation.calendar import orders_by_hour_of_week, period_starts
 from rallyuxr.aggregation.measures import measure_range, measure_row
 from rallyuxr.aggregation.rows import TOP_PRODUCTS, aggregate, day_row, hour_rows, replace_row
 from rallyuxr.aggregation.tallies import add_tallies, tally_orders
@@ -137,3 +139,19 @@ def test_a_row_is_replaced_in_place_and_removed_when_empty() -> None:
     later = first.model_copy(update={"start": HOUR + timedelta(days=1)})
     assert replace_row((later,), first) == (first, later)
     assert replace_row((first, later), row(Tally())) == (later,)
+
+
+def test_hours_of_the_week_are_means_over_their_days() -> None:
+    rows = [measure_row(row(tally_orders([order(1, "ann", "1.00"), order(2, "bob", "1.00")])))]
+    heat = orders_by_hour_of_week(rows, "Europe/Berlin", date(2025, 1, 13), date(2025, 1, 27))
+    assert heat.shape == (7, 24)
+    assert (heat[2, 15], heat.sum()) == (1.0, 1.0)  # Wednesday, 15:00 in Berlin, two orders over two weeks
+    assert np.isnan(orders_by_hour_of_week(rows, "UTC", date(2025, 1, 15), date(2025, 1, 16))[0]).all()
+
+
+def test_periods_begin_on_the_merchants_clock() -> None:
+    first, last = date(2025, 3, 29), date(2025, 4, 1)
+    days = period_starts(SHOP, "daily", first, last, HOUR + timedelta(days=400))
+    assert [day.hour for day in days] == [23, 23, 22]
+    assert len(period_starts(SHOP, "hourly", first, last, HOUR + timedelta(days=400))) == 71
+    assert period_starts(SHOP, "daily", first, last, HOUR) == ()
