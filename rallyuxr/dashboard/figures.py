@@ -6,7 +6,7 @@ kind of colour blindness, and no meaning hangs on colour alone: lines are named,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 import numpy as np
 import plotly.graph_objects as go
@@ -134,6 +134,15 @@ class Estimate:
     lower: float | None
     upper: float | None
     truth: float | None = None
+
+
+def steps(times: Sequence[datetime], values: Sequence[float], *, axis: str) -> go.Figure:
+    """A value that stays as it is until it is changed."""
+    figure = _frame(axis, "Time (UTC)")
+    trace = go.Scatter(x=list(times), y=list(values), mode="lines+markers", line={"shape": "hv"}, name=axis)
+    figure.add_trace(trace)
+    figure.update_layout(showlegend=False)
+    return figure
 
 
 def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:

@@ -1,0 +1,92 @@
+"""Prices as they are and as they were."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from rallyuxr.dashboard import figures, session, widgets
+from rallyuxr.dashboard import formatting as f
+from rallyuxr.dashboard.tables import html_table
+from rallyuxr.models import MetricValue, MetricValueVersion
+from rallyuxr.models.safe_csv import csv_bytes
+from rallyuxr.services import metric_values
+
+PER = {
+    "participant": "and treated participant",
+    "day": "and day of the experiment",
+    "experiment": "over the whole experiment",
+}
+
+
+def sentence(price: MetricValue) -> str:
+    """What the price says, in words.
+
+    >>> from rallyuxr.models import MetricValue
+    >>> sentence(MetricValue(metric_id="ctr", name="CTR", dollars_per_unit=3, unit="%", unit_scale=100,
+    ...     description="ten letters", category="other", last_updated="2025-01-01", version=1))
+    'One percentage point more is worth $3.00 over the whole experiment.'
+    """
+    more = "more" if price.direction == "higher_is_better" else "less"
+    worth = f.price(price.dollars_per_unit, price.currency)
+    return f"One {f.one(price.unit)} {more} is worth {worth} {PER[price.exposure]}."
+
+
+def overview(prices: Sequence[MetricValue]) -> None:
+    """Every price in a line."""
+    zone = session.time_zone()
+    rows = [
+        {
+            "Metric": price.name,
+            "Worth": sentence(price),
+            "Category": f.words(price.category),
+            "In totals": "counts" if price.counts_toward_total else "does not count",
+            "Version": str(price.version),
+            "Changed": f.moment(price.last_updated, zone),
+        }
+        for price in prices
+    ]
+    st.html(html_table(rows))
+
+
+def history(price: MetricValue) -> None:
+    """Every version with its reason and author, as a step chart, a table and a file."""
+    versions = metric_values.metric_history(session.connection(), price.metric_id)
+    widgets.chart(
+        _steps(versions, price),
+        name=f"price-of-{price.metric_id}",
+        alt=f"The price of {price.name} over time: {len(versions)} versions, "
+        f"now {f.price(price.dollars_per_unit, price.currency)}.",
+    )
+    zone = session.time_zone()
+    rows = [
+        {
+            "Version": str(entry.version),
+            "Price": f.price(entry.dollars_per_unit, price.currency),
+            "When": f.moment(entry.updated_at, zone),
+            "Who": entry.updated_by or "nobody signed in",
+            "Why": entry.change_reason or f.ABSENT,
+        }
+        for entry in versions
+    ]
+    st.html(html_table(rows))
+    widgets.download(
+        "History as CSV",
+        lambda: _csv(versions),
+        file_name=f"{price.metric_id}-history.csv",
+        mime="text/csv",
+    )
+
+
+def _steps(versions: Sequence[MetricValueVersion], price: MetricValue) -> go.Figure:
+    oldest_first = versions[::-1]
+    return figures.steps(
+        [entry.updated_at for entry in oldest_first],
+        [float(entry.dollars_per_unit) for entry in oldest_first],
+        axis=f"{price.currency} per {f.one(price.unit)}",
+    )
+
+
+def _csv(versions: Sequence[MetricValueVersion]) -> bytes:
+    header = ("version", "dollars_per_unit", "updated_at", "updated_by", "change_reason")
+    return csv_bytes(header, ([getattr(entry, name) for name in header] for entry in versions))
