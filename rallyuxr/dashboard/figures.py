@@ -145,6 +145,14 @@ def steps(times: Sequence[datetime], values: Sequence[float], *, axis: str) -> g
     return figure
 
 
+def detectable(days: Sequence[int], effects: Sequence[float], *, axis: str) -> go.Figure:
+    """The smallest effect that experiments of different lengths would find."""
+    figure = _frame(axis, "Days of the experiment")
+    figure.add_trace(go.Scatter(x=list(days), y=list(effects), mode="lines+markers", line={"color": TREATMENT}))
+    figure.update_layout(showlegend=False)
+    return figure
+
+
 def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:
     """Values with intervals, one a line, against zero; the first row on top."""
     figure = _frame("", axis, height=110 + 44 * len(rows))

@@ -1,0 +1,146 @@
+"""Where a new experiment's data comes from: a file with its preview, the simulator with its truth, orders, API."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import pandas as pd
+import streamlit as st
+
+from rallyuxr.dashboard import formatting as f
+from rallyuxr.dashboard import session, widgets
+from rallyuxr.dashboard.plan_form import key, value
+from rallyuxr.ingest import ReadOptions, Upload, inspect_results
+from rallyuxr.models import CreateExperiment, MetricValue, OrdersPlan, SimulatedMetric
+from rallyuxr.services import merchants
+from rallyuxr.simulation import default_metric
+
+SOURCES = {
+    "upload": "A file",
+    "simulator": "The simulator",
+    "orders": "Merchants' orders",
+    "api": "The API, later",
+}
+MAPPABLE = ("timestamp", "metric", "arm", "value", "sample_size", "unit", "period", "treated", "outcome")
+FORMS = (
+    "CSV, Parquet or JSON: rows of timestamp, metric, arm, value and sample_size; the API's own record; or one row "
+    "per unit and period with unit, period, treated and outcome."
+)
+PROBLEMS_SHOWN = 50
+
+
+def source() -> None:
+    """The choice of a source."""
+    st.segmented_control(
+        "Data from", list(SOURCES), format_func=SOURCES.__getitem__, key=key("source"), required=True
+    )
+
+
+def details(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> Upload | None:
+    """What the chosen source needs; the inspected file where there is one."""
+    chosen = value("source")
+    if chosen == "upload":
+        return _file(plan, prices)
+    if chosen == "simulator":
+        _simulator()
+    elif chosen == "orders":
+        _orders()
+    else:
+        st.info("The experiment waits for its data: send it to POST /experiments/{id}/results.")
+    return None
+
+
+def _file(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> Upload | None:
+    given = st.file_uploader("Results", type=["csv", "tsv", "txt", "parquet", "json"], key="plan-file", help=FORMS)
+    if given is None:
+        st.caption(FORMS)
+        return None
+    zone = st.text_input("Time zone of times without one", key=key("zone"), placeholder="UTC, Europe/Berlin, …")
+    options: dict[str, Any] = {
+        "experiment": plan,
+        "value_types": {metric_id: price.value_type for metric_id, price in prices.items()},
+        "now": session.connection().clock(),
+        "time_zone": (zone or "").strip() or None,
+        "mapping": {name: column for name in MAPPABLE if (column := value(f"column of {name}"))},
+    }
+    with widgets.explained():
+        upload = inspect_results(given.getvalue(), ReadOptions(**options))
+        _preview(upload)
+        return upload
+    return None
+
+
+def _preview(upload: Upload) -> None:
+    """How the file was understood, its first rows, and everything that is wrong with it."""
+    facts = [
+        f"{upload.n_rows:,} rows",
+        f"shape {upload.shape}" if upload.shape else "shape not recognised",
+        upload.granularity,
+        f"delimiter {upload.delimiter!r}" if upload.delimiter else None,
+        f"times in {upload.time_zone}" if upload.time_zone else None,
+    ]
+    st.caption(f.plain(", ".join(fact for fact in facts if fact)))
+    if upload.header:
+        st.dataframe(pd.DataFrame(upload.first_rows, columns=list(upload.header)), hide_index=True)
+    with st.expander("Columns", expanded=upload.shape is None, icon=":material/view_column:"):
+        for name in MAPPABLE:
+            recognised = upload.columns.get(name, "no column")
+            st.selectbox(
+                f"Column of {name}",
+                upload.header,
+                index=None,
+                placeholder=f"recognised: {recognised}",
+                key=key(f"column of {name}"),
+            )
+    widgets.cautions(upload.warnings)
+    if not upload.problems:
+        st.markdown(
+            f":material/check_circle: Ready: {f.plain(', '.join(one.metric_id for one in upload.metrics))}."
+        )
+        return
+    st.error(
+        f"{upload.problem_count:,} problems. Nothing is stored until they are mended.", icon=":material/error:"
+    )
+    columns = ["row", "column", "value", "message", "remedy"]
+    shown = [[getattr(one, name) for name in columns] for one in upload.problems[:PROBLEMS_SHOWN]]
+    st.dataframe(pd.DataFrame(shown, columns=columns).astype("string"), hide_index=True)
+    widgets.download("All problems as CSV", upload.problems_csv, file_name="problems.csv", mime="text/csv")
+
+
+def _simulator() -> None:
+    """What is planted, in stored values; the results page shows whether the interval caught it."""
+    widgets.simulated_badge()
+    st.caption("Made-up data with an effect that you set, to try the design and to see what its intervals catch.")
+    participants, seed = st.columns(2)
+    st.session_state.setdefault(key("participants"), 1000)
+    st.session_state.setdefault(key("seed"), 1)
+    participants.number_input("Participants an hour", min_value=1, max_value=10_000_000, key=key("participants"))
+    seed.number_input("Seed", min_value=0, key=key("seed"), help="The same seed gives the same data.")
+    for metric_id in value("metrics", []):
+        _planted(metric_id, default_metric(metric_id, value("expected")))
+
+
+def _planted(metric_id: str, usual: SimulatedMetric) -> None:
+    for name, default in (("baseline", usual.baseline), ("effect", usual.effect), ("kind", usual.kind)):
+        st.session_state.setdefault(key(f"{name} of {metric_id}"), default)
+    level, effect, kind = st.columns(3)
+    level.number_input(f"Mean of {metric_id}", format="%g", key=key(f"baseline of {metric_id}"))
+    effect.number_input(f"True effect on {metric_id}", format="%g", key=key(f"effect of {metric_id}"))
+    kinds = get_args(SimulatedMetric.model_fields["kind"].annotation)
+    kind.selectbox(f"Values of {metric_id}", kinds, format_func=f.words, key=key(f"kind of {metric_id}"))
+
+
+def _orders() -> None:
+    """Which merchants, where the arms come from, and what each metric measures."""
+    known = {one.merchant_id: one.name for one in merchants.list_merchants(session.connection())}
+    if not known:
+        widgets.empty("No merchants yet", "Register one on the page Order form first.")
+        return
+    chosen = st.multiselect("Merchants", list(known), format_func=known.__getitem__, key=key("merchants"))
+    ways = {"arm": "the arm on each order", "merchant": "treated merchants against the others"}
+    st.session_state.setdefault(key("arms from"), "arm")
+    by = st.radio("Arms are", list(ways), format_func=ways.__getitem__, key=key("arms from"))
+    if by == "merchant":
+        st.multiselect("Treated merchants", chosen, format_func=known.__getitem__, key=key("treated merchants"))
+    measures = get_args(get_args(OrdersPlan.model_fields["measures"].annotation)[1])
+    for metric_id in value("metrics", []):
+        st.selectbox(f"{metric_id} measures", measures, format_func=f.words, key=key(f"measure {metric_id}"))
