@@ -1,15 +1,34 @@
-"""The portfolio: every experiment, newest first."""
+"""Every experiment: what all of them were worth, which ones, and how sure that is."""
 
 import streamlit as st
 
-from rallyuxr.dashboard import loaders, widgets
-from rallyuxr.dashboard.formatting import plain
+from rallyuxr.dashboard import example, portfolio_panels, session, widgets
+from rallyuxr.services import portfolio
 
-st.title("Experiments", anchor=False)
-experiments = loaders.newest_experiments(50)
+if example.just_loaded():
+    st.switch_page("app_pages/create.py")
+st.title("Overview")
+experiments = portfolio_panels.all_experiments(portfolio.portfolio_state(session.connection()))
 if not experiments:
-    widgets.empty("No experiment yet", "Create one: its results appear here.")
-for experiment in experiments:
-    st.page_link("app_pages/results.py", label=plain(experiment.name), query_params={"experiment": experiment.id})
-    if experiment.finding:
-        st.caption(plain(experiment.finding.sentence))
+    widgets.empty(
+        "What was it worth, and how sure are we?",
+        "Create an experiment from a file, from orders or from the simulator; or load a finished example first. "
+        "The example is simulated and says so everywhere.",
+        icon=":material/query_stats:",
+    )
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        example.button()
+        st.page_link("app_pages/create.py", label="Create the first experiment", icon=":material/add_circle:")
+    st.stop()
+
+portfolio_panels.totals(experiments)
+shown = portfolio_panels.chosen(experiments)
+if not shown:
+    widgets.empty("Nothing matches", "Change the search or the filter.")
+    st.stop()
+by_impact, as_list = st.tabs(["By impact", "List"])
+with by_impact:
+    portfolio_panels.impacts(shown)
+with as_list:
+    portfolio_panels.listing(shown)
+portfolio_panels.downloads()

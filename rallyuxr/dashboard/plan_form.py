@@ -137,7 +137,7 @@ def metrics(prices: Mapping[str, MetricValue]) -> None:
         )
         st.session_state.setdefault(key(f"role {metric_id}"), "primary")
         picked = role.selectbox(
-            f"Role of {metric_id}",
+            "Role",
             get_args(Role),
             format_func=f.words,
             key=key(f"role {metric_id}"),
@@ -145,7 +145,7 @@ def metrics(prices: Mapping[str, MetricValue]) -> None:
         )
         if picked == "guardrail":
             margin.number_input(
-                f"Margin of {metric_id}",
+                "Margin",
                 min_value=0.0,
                 value=None,
                 format="%g",
