@@ -7,7 +7,7 @@ apostrophe in front.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,9 @@ from rallyuxr.models.experiment import DataSource
 from rallyuxr.models.safe_csv import safe_cell
 from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.context import Context
+from rallyuxr.services.metric_values import metric_history
 from rallyuxr.services.results import load_results, result_record
+from rallyuxr.store import AuditEntry
 
 TIDY = ("timestamp", "metric", "arm", "value", "sample_size", "denominator", "unit", "data_source")
 FINDING_COLUMNS = (
@@ -32,6 +34,7 @@ FINDING_COLUMNS = (
     "verdict",
     "sentence",
 )
+PRICE_VERSION = ("version", "dollars_per_unit", "updated_at", "updated_by", "change_reason")
 PORTFOLIO = (
     "id",
     "name",
@@ -106,6 +109,24 @@ def portfolio_json(ctx: Context) -> bytes:
     return json.dumps({"experiments": lines}, allow_nan=False).encode()
 
 
+def price_history_csv(ctx: Context, metric_id: str) -> bytes:
+    """Every version of a price, newest first, with its author and reason."""
+    versions = metric_history(ctx, metric_id)
+    return _csv(
+        ("metric_id", *PRICE_VERSION),
+        ([metric_id, *(getattr(version, name) for name in PRICE_VERSION)] for version in versions),
+    )
+
+
+def audit_csv(entries: Iterable[AuditEntry]) -> bytes:
+    """A line for each change; what changed stands as JSON before and after."""
+    rows = (
+        (entry.at, entry.actor, entry.action, entry.subject, _json_cell(entry.before), _json_cell(entry.after))
+        for entry in entries
+    )
+    return _csv(("at", "actor", "action", "subject", "before", "after"), rows)
+
+
 def source_label(source: DataSource) -> str:
     """How a file names where its numbers come from."""
     return "SIMULATED" if source == "simulator" else source
@@ -158,3 +179,7 @@ def _cell(value: object) -> object:
     if isinstance(value, datetime):
         return iso_z(value)
     return safe_cell(value)
+
+
+def _json_cell(fields: Mapping[str, Any] | None) -> str | None:
+    return None if fields is None else json.dumps(fields, default=str)
