@@ -1,8 +1,4 @@
-"""The workbench's frame: page configuration, sign-in, identity and navigation. Pages hold the rest.
-
-The pages' folder must not be called `pages`: beside an entrypoint Streamlit serves that one by itself, until the
-entrypoint has run once, so the first visitor of a page's own address would get it without sign-in.
-"""
+"""The workbench's frame: page configuration, sign-in, identity and navigation. Pages hold the rest."""
 
 from pathlib import Path
 
@@ -13,7 +9,7 @@ from rallyuxr.local import ensure_deployment
 from rallyuxr.settings import LOCAL_STAGE, Settings
 
 HERE = Path(__file__).parent
-FOLDER = HERE / "app_pages"
+FOLDER = HERE / "pages"
 IMAGES = HERE / "docs" / "images"
 PAGES = (
     ("overview.py", "Overview", ":material/monitoring:"),
@@ -66,6 +62,7 @@ if session.sign_in_configured() and not st.user.get("is_logged_in"):
     st.stop()
 
 page = navigation()
+session.enter()
 with widgets.explained():
     embedded_cloud()
     identity()

@@ -45,7 +45,7 @@ def watch() -> bool:
         st.success(plain(experiment.finding.sentence), icon=":material/check_circle:")
     with st.container(horizontal=True):
         st.page_link(
-            "app_pages/results.py",
+            "pages/results.py",
             label="Open its results",
             icon=":material/query_stats:",
             query_params={"experiment": experiment_id},

@@ -137,9 +137,7 @@ def _line(one: ExperimentDefinition) -> None:
     with st.container(border=True):
         tick, name, status, money = st.columns([1, 6, 3, 5], vertical_alignment="center")
         tick.checkbox(f"Mark {one.name}", key=f"mark {one.id}", label_visibility="collapsed")
-        name.page_link(
-            "app_pages/results.py", label=f"**{f.plain(one.name)}**", query_params={"experiment": one.id}
-        )
+        name.page_link("pages/results.py", label=f"**{f.plain(one.name)}**", query_params={"experiment": one.id})
         with status.container(horizontal=True):
             st.badge(f.words(one.status), color="green" if one.status == "complete" else "blue")
             if one.data_source == "simulator":

@@ -21,12 +21,14 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from rallyuxr.errors import Forbidden
 from rallyuxr.services.context import Context, connect
 from rallyuxr.settings import Settings
 
 Role = Literal["viewer", "analyst", "admin"]
+ENTERED = "came through the entrypoint"
 ROLES: tuple[Role, ...] = ("viewer", "analyst", "admin")
 
 
@@ -103,6 +105,22 @@ def require(role: Role) -> None:
     who = caller()
     if not who.may(role):
         raise Forbidden(f"This needs the role {role}; you are signed in as {who.role}. Ask an administrator.")
+
+
+def enter() -> None:
+    """Say that this session came through the entrypoint, which has signed it in where that is configured."""
+    st.session_state[ENTERED] = True
+
+
+def through_entrypoint() -> None:
+    """Start over through the entrypoint where Streamlit served this page by itself; the first line of every page.
+
+    It serves a folder called `pages` by itself until `st.navigation` has been called once, so the first deep link
+    after a start would get past sign-in. Calling that here would lose the address; it is its flag that counts.
+    """
+    if not st.session_state.get(ENTERED):
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def context() -> Context:

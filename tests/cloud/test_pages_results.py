@@ -29,7 +29,7 @@ def _fresh_caches() -> None:
 
 def results_page(experiment_id: str | None = None, section: str = "Metrics") -> AppTest:
     page = AppTest.from_file(str(ENTRYPOINT), default_timeout=SECONDS)
-    page.switch_page("app_pages/results.py")
+    page.switch_page("pages/results.py")
     page.query_params["section"] = section
     if experiment_id:
         page.query_params["experiment"] = experiment_id

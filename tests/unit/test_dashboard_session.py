@@ -1,5 +1,6 @@
 """Who may do what: nobody signs in on loopback, everybody does elsewhere, and roles come from verified claims."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -62,5 +63,8 @@ def test_with_an_identity_provider_the_first_thing_is_a_sign_in():
     assert not page.sidebar.caption
 
 
-def test_no_folder_lets_streamlit_serve_a_page_without_the_entrypoint():
-    assert not (ENTRYPOINT.parent / "pages").exists()
+def test_every_page_starts_over_through_the_entrypoint():
+    for page in (ENTRYPOINT.parent / "pages").glob("*.py"):
+        statements = ast.parse(page.read_text()).body[1:]
+        first = next(line for line in statements if not isinstance(line, ast.Import | ast.ImportFrom))
+        assert ast.unparse(first) == "session.through_entrypoint()", page.name

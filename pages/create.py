@@ -5,6 +5,7 @@ import streamlit as st
 from rallyuxr.dashboard import launch, plan_data, plan_form, planning_panel, session
 from rallyuxr.services import metric_values
 
+session.through_entrypoint()
 st.title("New experiment")
 session.require("analyst")
 if launch.watch():

@@ -5,6 +5,7 @@ import streamlit as st
 from rallyuxr.dashboard import price_editing, price_history, session, widgets
 from rallyuxr.services import metric_values
 
+session.through_entrypoint()
 st.title("Metric values")
 st.caption("What one more unit of a metric is worth. Analyses keep the price they were made with.")
 prices = metric_values.list_metric_values(session.connection())

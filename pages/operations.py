@@ -3,7 +3,9 @@
 import streamlit as st
 
 from rallyuxr.dashboard import operations_panels as panels
+from rallyuxr.dashboard import session
 
+session.through_entrypoint()
 st.title("Operations")
 panels.health()
 failures, sizes, trail = st.tabs(["Failures", "Stored", "Who changed what"])

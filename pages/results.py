@@ -10,11 +10,13 @@ from rallyuxr.dashboard import (
     loaders,
     metric_detail,
     picker,
+    session,
     what_if,
     widgets,
 )
 from rallyuxr.dashboard.formatting import plain
 
+session.through_entrypoint()
 experiment_id = picker.experiment_id()
 if experiment_id is None:
     st.stop()

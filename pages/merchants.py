@@ -9,6 +9,7 @@ from rallyuxr.aggregation.calendar import orders_by_hour_of_week, table_csv
 from rallyuxr.dashboard import merchant_figures, merchant_loaders, merchant_widgets, session, widgets
 from rallyuxr.dashboard.formatting import money, plain
 
+session.through_entrypoint()
 st.title("Merchants")
 merchants = merchant_loaders.merchants()
 if not merchants:

@@ -5,8 +5,9 @@ import streamlit as st
 from rallyuxr.dashboard import example, portfolio_panels, session, widgets
 from rallyuxr.services import portfolio
 
+session.through_entrypoint()
 if example.just_loaded():
-    st.switch_page("app_pages/create.py")
+    st.switch_page("pages/create.py")
 st.title("Overview")
 experiments = portfolio_panels.all_experiments(portfolio.portfolio_state(session.connection()))
 if not experiments:
@@ -18,7 +19,7 @@ if not experiments:
     )
     with st.container(horizontal=True, horizontal_alignment="center"):
         example.button()
-        st.page_link("app_pages/create.py", label="Create the first experiment", icon=":material/add_circle:")
+        st.page_link("pages/create.py", label="Create the first experiment", icon=":material/add_circle:")
     st.stop()
 
 portfolio_panels.totals(experiments)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from rallyuxr.dashboard import merchant_loaders, merchant_widgets, order_entry, session, widgets
 
+session.through_entrypoint()
 RECENT = 15
 
 st.title("Order form")
