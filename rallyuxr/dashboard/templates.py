@@ -1,272 +1,114 @@
-"""Experiments to start from: filled in forms with example prices and a truth to simulate. Pure."""
+"""Realistic experiments to start from: what is changed, what is watched, and what it may bring. Pure data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
 
-from rallyuxr.models import CreateMetricValue, SimulatedMetric
+from rallyuxr.models import SimulatedMetric
 from rallyuxr.models.experiment import ExpectedOutcome, Role
-
-EXAMPLE_NOTE = "Example price, replace it by your own: "
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateMetric:
-    """A metric with its example price, the truth to simulate and its role."""
-
-    price: CreateMetricValue
-    truth: SimulatedMetric
-    role: Role = "primary"
-    margin: float | None = None
-
-    @property
-    def metric_id(self) -> str:
-        """Under which name it is stored."""
-        return self.price.metric_id
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One experiment to start from."""
+    """A prefilled form; `metrics` are roles by metric id, `simulated` what the simulator plants by default."""
 
     title: str
     icon: str
+    name: str
     description: str
-    metrics: tuple[TemplateMetric, ...]
+    metrics: Mapping[str, Role]
+    simulated: Mapping[str, SimulatedMetric]
     expected: ExpectedOutcome = "positive"
-    days: int = 14
-    cost: Decimal | None = None
+    weeks: int = 2
     recurring: bool = True
-    participants_per_hour: int = 1000
 
 
-def _metric(
-    metric_id: str,
-    dollars: str,
-    worth: str,
-    *,
-    baseline: float,
-    effect: float,
-    role: Role = "primary",
-    margin: float | None = None,
-    noise: float = 0.02,
-    **terms: Any,
-) -> TemplateMetric:
-    proportion = terms.get("unit") == "%"
-    price = CreateMetricValue(
-        metric_id=metric_id,
-        name=metric_id.replace("_", " ").capitalize(),
-        dollars_per_unit=Decimal(dollars),
-        description=EXAMPLE_NOTE + worth,
-        value_type="proportion" if proportion else "mean",
-        **terms,
-    )
-    kind = "proportion" if proportion else "skewed"
-    return TemplateMetric(
-        price, SimulatedMetric(baseline=baseline, effect=effect, kind=kind, noise=noise), role, margin
-    )
+def _rate(baseline: float, effect: float) -> SimulatedMetric:
+    return SimulatedMetric(baseline=baseline, effect=effect, kind="proportion")
 
 
-CONVERSION = _metric(
-    "conversion_rate",
-    "0.42",
-    "42 dollars of margin an order, a hundredth of it for each percentage point of a visitor who buys",
-    unit="%",
-    category="conversion",
-    exposure="participant",
-    baseline=0.032,
-    effect=0.0016,
-)
-PAGE_LOAD = _metric(
-    "page_load_time",
-    "90",
-    "what slower pages cost in lost visits on a day, per second",
-    unit="seconds",
-    category="engagement",
-    exposure="day",
-    direction="lower_is_better",
-    baseline=2.4,
-    effect=0.02,
-    role="guardrail",
-    margin=0.2,
-)
+def _skewed(baseline: float, effect: float) -> SimulatedMetric:
+    return SimulatedMetric(baseline=baseline, effect=effect, kind="skewed", spread=0.8)
 
-TEMPLATES: tuple[Template, ...] = (
-    Template(
-        "One-page checkout",
-        ":material/shopping_cart_checkout:",
-        "All steps of the checkout on one page, against four pages.",
-        (
-            CONVERSION,
-            _metric(
-                "average_order_value",
-                "0.012",
-                "3% of visitors buy, at a margin of 40%: 0.012 dollars a visitor per dollar in the basket",
-                unit="$",
-                category="revenue",
-                exposure="participant",
-                baseline=64.0,
-                effect=0.8,
-            ),
-            PAGE_LOAD,
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType(
+    {
+        "checkout": Template(
+            "Checkout flow",
+            ":material/shopping_cart_checkout:",
+            "One-page checkout",
+            "All steps of the checkout on one page, against four pages.",
+            {"conversion_rate": "primary", "average_order_value": "secondary", "support_contacts": "guardrail"},
+            {
+                "conversion_rate": _rate(0.032, 0.002),
+                "average_order_value": _skewed(52.0, 0.0),
+                "support_contacts": _rate(0.012, 0.0),
+            },
         ),
-        cost=Decimal(12_000),
-    ),
-    Template(
-        "Shorter sign-up",
-        ":material/how_to_reg:",
-        "Three fields instead of nine; the rest is asked after the first session.",
-        (
-            _metric(
-                "signup_rate",
-                "0.18",
-                "a sign-up is worth 18 dollars over its life",
-                unit="%",
-                category="conversion",
-                exposure="participant",
-                baseline=0.11,
-                effect=0.007,
-            ),
-            _metric(
-                "activation_rate",
-                "0.05",
-                "an activated account is worth 5 dollars more",
-                unit="%",
-                category="engagement",
-                exposure="participant",
-                baseline=0.38,
-                effect=-0.004,
-                role="guardrail",
-                margin=2.0,
-            ),
+        "button": Template(
+            "Button or wording",
+            ":material/smart_button:",
+            "Button colour",
+            "A red call to action against the blue one.",
+            {"click_through_rate": "primary", "conversion_rate": "secondary"},
+            {"click_through_rate": _rate(0.11, 0.004), "conversion_rate": _rate(0.03, 0.0005)},
         ),
-        days=21,
-        cost=Decimal(6_500),
-    ),
-    Template(
-        "Better search results",
-        ":material/search:",
-        "Results ranked by what people bought after the same words, against ranking by text alone.",
-        (
-            _metric(
-                "search_success_rate",
-                "0.03",
-                "a search that ends in a click is worth 3 cents per hundredth",
-                unit="%",
-                category="engagement",
-                exposure="participant",
-                baseline=0.61,
-                effect=0.012,
-            ),
-            _metric(
-                "revenue_per_visitor",
-                "0.40",
-                "40 cents of margin remain of a dollar of revenue",
-                unit="$",
-                category="revenue",
-                exposure="participant",
-                baseline=2.1,
-                effect=0.04,
-                role="secondary",
-            ),
-            PAGE_LOAD,
+        "search": Template(
+            "Search and findability",
+            ":material/search:",
+            "Search with suggestions",
+            "Suggestions while typing, against search on enter only.",
+            {"search_success_rate": "primary", "task_time": "secondary", "conversion_rate": "guardrail"},
+            {
+                "search_success_rate": _rate(0.61, 0.02),
+                "task_time": _skewed(74.0, -3.0),
+                "conversion_rate": _rate(0.03, 0.0),
+            },
         ),
-        days=28,
-        cost=Decimal(30_000),
-        participants_per_hour=1500,
-    ),
-    Template(
-        "Help centre redesign",
-        ":material/support_agent:",
-        "Answers first, contact form last: fewer tickets without unhappier customers.",
-        (
-            _metric(
-                "support_tickets_per_visitor",
-                "6.50",
-                "an agent answers a ticket in a quarter of an hour",
-                unit="tickets",
-                category="other",
-                exposure="participant",
-                direction="lower_is_better",
-                baseline=0.21,
-                effect=-0.012,
-            ),
-            _metric(
-                "self_service_rate",
-                "0.01",
-                "an answer found alone is worth a cent per hundredth",
-                unit="%",
-                category="engagement",
-                exposure="participant",
-                baseline=0.47,
-                effect=0.01,
-                role="secondary",
-            ),
+        "onboarding": Template(
+            "Onboarding",
+            ":material/rocket_launch:",
+            "Guided first session",
+            "A guided first session against a blank start.",
+            {"activation_rate": "primary", "retention_rate": "secondary"},
+            {"activation_rate": _rate(0.41, 0.03), "retention_rate": _rate(0.22, 0.01)},
+            weeks=4,
         ),
-        cost=Decimal(15_000),
-        participants_per_hour=400,
-    ),
-    Template(
-        "Onboarding tour",
-        ":material/explore:",
-        "A tour of four steps on the first visit, against an empty start page.",
-        (
-            _metric(
-                "retention_rate",
-                "0.25",
-                "a customer who stays a month longer is worth 25 dollars",
-                unit="%",
-                category="retention",
-                exposure="participant",
-                baseline=0.42,
-                effect=0.008,
-            ),
+        "pricing": Template(
+            "Pricing page",
+            ":material/payments:",
+            "Yearly plan first",
+            "The yearly plan is shown first, against the monthly one.",
+            {"revenue_per_visitor": "primary", "conversion_rate": "guardrail"},
+            {"revenue_per_visitor": _skewed(1.9, 0.08), "conversion_rate": _rate(0.021, 0.0)},
+            weeks=4,
         ),
-        days=28,
-        cost=Decimal(9_000),
-        participants_per_hour=300,
-    ),
-    Template(
-        "Seasonal campaign",
-        ":material/campaign:",
-        "A banner for one week. A one-off: nothing of it is carried into the future.",
-        (
-            _metric(
-                "revenue_per_visitor",
-                "0.40",
-                "40 cents of margin remain of a dollar of revenue",
-                unit="$",
-                category="revenue",
-                exposure="participant",
-                baseline=2.1,
-                effect=0.09,
-            ),
+        "speed": Template(
+            "Page speed",
+            ":material/speed:",
+            "Images on demand",
+            "Images load when they come into view, against all at once.",
+            {"load_time": "primary", "bounce_rate": "secondary"},
+            {"load_time": _skewed(2.8, -0.3), "bounce_rate": _rate(0.37, -0.01)},
         ),
-        days=7,
-        cost=Decimal(5_000),
-        recurring=False,
-        participants_per_hour=2000,
-    ),
-    Template(
-        "New payment service",
-        ":material/credit_card:",
-        "Cheaper to run, and customers should notice nothing: a test that nothing gets worse.",
-        (
-            _metric(
-                "payment_success_rate",
-                "0.55",
-                "a failed payment loses an order of 55 dollars of margin",
-                unit="%",
-                category="conversion",
-                exposure="participant",
-                baseline=0.962,
-                effect=0.0,
-                noise=0.003,
-                role="guardrail",
-                margin=0.3,
-            ),
+        "campaign": Template(
+            "One-off campaign",
+            ":material/campaign:",
+            "Autumn newsletter",
+            "A newsletter to half of the customers. It happens once, so nothing is projected.",
+            {"revenue_per_visitor": "primary"},
+            {"revenue_per_visitor": _skewed(1.9, 0.15)},
+            weeks=1,
+            recurring=False,
         ),
-        expected="neutral",
-        cost=Decimal(20_000),
-    ),
+        "removal": Template(
+            "Does it harm?",
+            ":material/health_and_safety:",
+            "Fewer fields in the form",
+            "Three optional fields are removed. Nothing should get worse.",
+            {"conversion_rate": "guardrail", "support_contacts": "guardrail"},
+            {"conversion_rate": _rate(0.032, 0.0), "support_contacts": _rate(0.012, 0.0)},
+            expected="neutral",
+        ),
+    }
 )
