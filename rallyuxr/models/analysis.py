@@ -111,7 +111,8 @@ class EconomicImpact(Record):
     """The experiment in money, at the experiment's confidence level.
 
     The total's interval comes from the priced sum of the metrics' own series, so their covariance counts;
-    `covariance` gives the same variance, w'Σw, and answers for other prices. Annualised figures are absent for a one-off; ROI is absent without a cost.
+    `covariance` gives the same variance, w'Σw, and answers for other prices.
+    Annualised figures are absent for a one-off; ROI is absent without a cost.
     """
 
     total_impact: float | None = None
