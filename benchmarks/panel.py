@@ -34,7 +34,6 @@ from rallyuxr.stats.panel_event_study import panel_event_study
 PERIODS = 20
 REFERENCE = PERIODS // 2 - 1
 AGREEMENT = 1e-8
-SLOW_PEERS_UP_TO = 1_000_000
 COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "outcome": "outcome"}
 
 
@@ -160,7 +159,9 @@ def diff_diff(frame: pd.DataFrame) -> Answer:
     return Answer(fit.att, fit.se * math.sqrt(uncorrected))
 
 
-def dense_contenders(data: dict[str, np.ndarray], connection: duckdb.DuckDBPyConnection) -> list[Contender]:
+def dense_contenders(
+    data: dict[str, np.ndarray], connection: duckdb.DuckDBPyConnection, *, slow_peers: bool
+) -> list[Contender]:
     """Integer ids from 0, rows sorted by unit."""
     frame = pd.DataFrame(data)
     frame["effect"] = frame["treated"] * frame["post"]
@@ -174,7 +175,7 @@ def dense_contenders(data: dict[str, np.ndarray], connection: duckdb.DuckDBPyCon
         Contender("tea-tasting on DuckDB", lambda: tea(connection, "panel"), lambda: ours(data)),
         Contender("fereg", lambda: fereg(frame), under("cr1_nested")),
     ]
-    if len(frame) <= SLOW_PEERS_UP_TO:
+    if slow_peers:
         contenders += [
             Contender("pyfixest", lambda: pyfixest(frame), under("cr1_nested"), slow=True),
             Contender("statsmodels", lambda: statsmodels(frame), under("cr0"), slow=True),
@@ -291,6 +292,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--slow-peers-up-to", type=int, default=1_000_000, metavar="ROWS")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     results: dict[str, dict[int, dict[str, float]]] = {}
@@ -299,7 +301,7 @@ def main() -> None:
             data = simulate(n_rows)
             connection = duckdb.connect()
             connection.from_arrow(pa.table(data)).create("panel")
-            jobs = {"dense ids": dense_contenders(data, connection)}
+            jobs = {"dense ids": dense_contenders(data, connection, slow_peers=n_rows <= options.slow_peers_up_to)}
             jobs |= other_contenders(data, connection, Path(folder)) | {"event study": event_contenders(data)}
             for title, contenders in jobs.items():
                 results.setdefault(title, {})[n_rows] = compare(contenders, options.rounds)

@@ -17,7 +17,7 @@ from rallyuxr.models.estimate import CellMeans
 from rallyuxr.stats.panel_data import Flags, Floats, Levels, Panel
 from rallyuxr.stats.panel_estimates import Effect, Facts, small_sample_factor
 from rallyuxr.stats.relative import JointVariance
-from rallyuxr.stats.unit_means import constant_within_units, refuse_duplicates
+from rallyuxr.stats.unit_table import constant_within_units, refuse_duplicates
 
 _CELLS_PER_BLOCK = 1 << 21
 _COLLINEAR = 1e-10
@@ -25,10 +25,12 @@ _COLLINEAR = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class TwoWayFit:
-    """The effect with the facts it rests on."""
+    """The effect with the facts it rests on, and how many clusters hold units of each arm."""
 
     effect: Effect
     facts: Facts
+    n_treated: int
+    n_control: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def two_way(panel: Panel, *, small_sample: str = "cr1_nested") -> TwoWayFit:
         ),
         dof=float(n_clusters - 1),
     )
-    return TwoWayFit(effect, _facts(panel, unit.count, n_clusters))
+    n_treated, n_control = (np.unique(cluster[member]).size for member in (panel.treated, ~panel.treated))
+    return TwoWayFit(effect, _facts(panel, unit.count, n_clusters), n_treated, n_control)
 
 
 def _used(levels: Levels) -> Levels:

@@ -190,7 +190,11 @@ def _from_panel(panel: Panel, options: _Options) -> DidEstimate:
 def _from_rows(panel: Panel, options: _Options) -> DidEstimate:
     fit = two_way(panel, small_sample=options.small_sample)
     return report(
-        fit.effect, fit.facts, method=f"twfe_{options.small_sample}", confidence_level=options.confidence_level
+        fit.effect,
+        fit.facts,
+        method=f"twfe_{options.small_sample}",
+        confidence_level=options.confidence_level,
+        cautions=_cautions(fit.n_treated, fit.n_control, "twfe"),
     )
 
 
@@ -215,7 +219,7 @@ def _from_units(units: UnitMeans, options: _Options) -> DidEstimate:
         facts,
         method=options.method,
         confidence_level=level,
-        cautions=_cautions(moments, options.method),
+        cautions=_moments_cautions(moments, options.method),
     )
 
 
@@ -248,20 +252,20 @@ def from_moments(moments: PanelMoments, method: str, small_sample: str, confiden
         moments_facts(moments),
         method=label,
         confidence_level=confidence_level,
-        cautions=_cautions(moments, method),
+        cautions=_moments_cautions(moments, method),
     )
 
 
-def _cautions(moments: PanelMoments, method: str) -> tuple[Caution, ...]:
-    treatment, control = moments.treatment.n_units, moments.control.n_units
+def _moments_cautions(moments: PanelMoments, method: str) -> tuple[Caution, ...]:
+    cautions = _cautions(moments.treatment.n_units, moments.control.n_units, method)
+    if not moments.n_incomplete:
+        return cautions
+    message = f"{moments.n_incomplete} units were seen only before or only after the start: left out"
+    return (Caution(code="incomplete_units", message=message), *cautions)
+
+
+def _cautions(treatment: int, control: int, method: str) -> tuple[Caution, ...]:
     cautions = []
-    if moments.n_incomplete:
-        cautions.append(
-            Caution(
-                code="incomplete_units",
-                message=f"{moments.n_incomplete} units were seen only before or only after the start: left out",
-            )
-        )
     if min(treatment, control) < FEW_UNITS:
         cautions.append(
             Caution(

@@ -6,15 +6,15 @@ its own mean before plus the control arm's change.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate
+from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, RelativeEffect
 from rallyuxr.stats import student
-from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
+from rallyuxr.stats.arm_moments import PanelMoments
 from rallyuxr.stats.panel_data import Floats
 from rallyuxr.stats.permutation import Randomization
 from rallyuxr.stats.relative import JointVariance, relative_effect
@@ -44,57 +44,29 @@ def welch(moments: PanelMoments) -> Effect:
     ----------
     Welch (1947), Biometrika 34:28-35.
     """
-    treatment, control = moments.treatment, moments.control
-    variance = JointVariance(
-        effect=float(treatment.cov[0, 0] + control.cov[0, 0]),
-        counterfactual=float(treatment.cov[1, 1] + control.cov[0, 0]),
-        covariance=float(treatment.cov[0, 1] - control.cov[0, 0]),
-    )
-    return Effect(
-        estimate=float(treatment.mean[0] - control.mean[0]),
-        counterfactual=_counterfactual(moments),
-        variance=variance,
-        dof=satterthwaite((float(treatment.cov[0, 0]), treatment.dof), (float(control.cov[0, 0]), control.dof)),
-    )
+    return _adjusted(moments, np.zeros_like(moments.treatment.mean))
 
 
 def cuped(moments: PanelMoments) -> Effect:
     """Adjust the mean after the start for pre-period means, with one slope for both arms.
 
-    The slope θ of post on (pre, covariates) is pooled within arms, which is the coefficient of
-    least squares on an arm dummy and these covariates; the adjusted outcome post - θ'x is then
-    compared between arms as by Welch. Valid where arms were assigned at random.
+    The slope of the change on (pre, covariates) is pooled within arms, which gives the coefficient of
+    least squares of the mean after on an arm dummy, the mean before and the covariates; the adjusted
+    change is then compared between arms as by Welch. Valid where arms were assigned at random.
 
     References
     ----------
     Deng, Xu, Kohavi and Walker (2013), WSDM; Lin (2013), Annals of Applied Statistics 7:295-318.
     """
     arms = (moments.treatment, moments.control)
-    within = sum((arm.cov * arm.n_units * arm.dof for arm in arms), start=np.zeros_like(arms[0].cov))
+    within = np.sum([arm.cov * arm.n_units * arm.dof for arm in arms], axis=0)
     used = np.arange(1 if moments.has_baseline else 2, len(within))
-    slope, _, rank, _ = np.linalg.lstsq(within[np.ix_(used, used)], within[used, 0], rcond=1e-12)
-    if not used.size or rank == 0:
+    coefficients, _, rank, _ = np.linalg.lstsq(within[np.ix_(used, used)], within[used, 0], rcond=1e-12)
+    if rank == 0:
         raise InvalidInput("CUPED needs a pre-period or covariates that vary between units; got none")
-    contrast = np.zeros(len(within))
-    contrast[0], contrast[used] = 1.0, -slope
-    v_treatment, v_control = (float(contrast @ arm.cov @ contrast) for arm in arms)
-    treatment, control = arms
-    counterfactual_control = contrast.copy()
-    counterfactual_treatment = np.eye(len(within))[1] - np.where(np.arange(len(within)) == 0, 0.0, contrast)
-    if not moments.has_baseline:
-        counterfactual_treatment[1] = 0.0
-    variance = JointVariance(
-        effect=v_treatment + v_control,
-        counterfactual=float(counterfactual_treatment @ treatment.cov @ counterfactual_treatment) + v_control,
-        covariance=float(contrast @ treatment.cov @ counterfactual_treatment) - v_control,
-    )
-    return Effect(
-        estimate=float(contrast @ (treatment.mean - control.mean)),
-        counterfactual=float(counterfactual_treatment @ treatment.mean + counterfactual_control @ control.mean)
-        + moments.shift,
-        variance=variance,
-        dof=satterthwaite((v_treatment, treatment.dof), (v_control, control.dof)),
-    )
+    slope = np.zeros(len(within))
+    slope[used] = coefficients
+    return _adjusted(moments, slope)
 
 
 def balanced_two_way(moments: PanelMoments, small_sample: str) -> Effect:
@@ -111,14 +83,31 @@ def balanced_two_way(moments: PanelMoments, small_sample: str) -> Effect:
         n_nested=moments.n_units,
         n_crossed=moments.n_periods,
     )
-    plain = welch(moments)
-    v_treatment, v_control = (_uncorrected(arm) * factor for arm in (moments.treatment, moments.control))
-    variance = JointVariance(
-        effect=float(v_treatment[0, 0] + v_control[0, 0]),
-        counterfactual=float(v_treatment[1, 1] + v_control[0, 0]),
-        covariance=float(v_treatment[0, 1] - v_control[0, 0]),
+    treatment, control = (
+        replace(arm, cov=arm.cov * (factor * arm.dof / arm.n_units)) for arm in (moments.treatment, moments.control)
     )
-    return Effect(plain.estimate, plain.counterfactual, variance, float(moments.n_clusters - 1))
+    effect = welch(replace(moments, treatment=treatment, control=control))
+    return replace(effect, dof=float(moments.n_clusters - 1))
+
+
+def _adjusted(moments: PanelMoments, slope: Floats) -> Effect:
+    """Compare the arms' change - slope'z, against the treated arm's pre + slope'z plus the control arm's rest."""
+    treatment, control = moments.treatment, moments.control
+    contrast, level = -slope, slope.copy()
+    contrast[0] += 1.0
+    level[1] += 1.0
+    v_treatment, v_control = (float(contrast @ arm.cov @ contrast) for arm in (treatment, control))
+    variance = JointVariance(
+        effect=v_treatment + v_control,
+        counterfactual=float(level @ treatment.cov @ level) + v_control,
+        covariance=float(contrast @ treatment.cov @ level) - v_control,
+    )
+    return Effect(
+        estimate=float(contrast @ treatment.mean - contrast @ control.mean),
+        counterfactual=float(level @ treatment.mean + contrast @ control.mean) + moments.shift,
+        variance=variance,
+        dof=satterthwaite((v_treatment, treatment.dof), (v_control, control.dof)),
+    )
 
 
 def small_sample_factor(
@@ -250,6 +239,9 @@ def report_resampled(
     """The estimate with error, p-value and interval from re-assignment or resampling."""
     bounded = math.isfinite(resampled.ci_lower) and math.isfinite(resampled.ci_upper)
     relative = relative_effect(effect.estimate, effect.counterfactual, JointVariance(0.0, 0.0, 0.0), dof=0.0)
+    if relative.estimate is not None:
+        relative = RelativeEffect(estimate=relative.estimate, reason=f"{method} gives no interval for a ratio")
+    too_few = f"too few units for an interval at {confidence_level:.0%}: {_smallest(resampled)}"
     return DidEstimate(
         estimate=effect.estimate,
         std_error=resampled.std_error or None,
@@ -258,13 +250,9 @@ def report_resampled(
         ci_upper=resampled.ci_upper if bounded else None,
         confidence_level=confidence_level,
         method=method,
-        relative=relative.model_copy(
-            update={"reason": relative.reason and f"{method} gives no interval for the relative effect"}
-        ),
+        relative=relative,
         warnings=cautions,
-        reason=None
-        if bounded
-        else f"too few units for an interval at {confidence_level:.0%}: {_smallest(resampled)}",
+        reason=None if bounded else too_few,
         **described(facts),
     )
 
@@ -288,15 +276,6 @@ def _cell_means(moments: PanelMoments) -> CellMeans:
         if moments.has_baseline:
             windows[f"{name}_pre"] = pre
     return CellMeans(**windows)
-
-
-def _counterfactual(moments: PanelMoments) -> float:
-    return float(moments.treatment.mean[1] + moments.control.mean[0]) + moments.shift
-
-
-def _uncorrected(arm: ArmMoments) -> Floats:
-    """Σ_i (z_i - z̄)(z_i - z̄)' / n², the arm's part of CR0."""
-    return arm.cov * (arm.dof / arm.n_units)
 
 
 def has_spread(effect: Effect, facts: Facts) -> bool:

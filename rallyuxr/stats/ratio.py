@@ -15,7 +15,7 @@ from rallyuxr.models.estimate import CellMeans, DidEstimate
 from rallyuxr.stats.panel_data import ColumnNames, Flags, Floats, Panel, read_panel
 from rallyuxr.stats.panel_estimates import Effect, Facts, report, satterthwaite
 from rallyuxr.stats.relative import JointVariance
-from rallyuxr.stats.unit_means import constant_within_units, refuse_duplicates, unit_arms
+from rallyuxr.stats.unit_table import constant_within_units, refuse_duplicates, unit_arms
 
 
 def did_ratio(

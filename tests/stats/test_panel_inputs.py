@@ -128,7 +128,8 @@ def test_the_callers_data_are_not_changed():
 def test_arrays_alone_need_no_data_frame_library():
     program = (
         "import sys; from rallyuxr.stats.panel import did_panel\n"
-        "data = {'u': [0, 0, 1, 1, 2, 2, 3, 3], 't': [0, 1] * 4, 'a': [1] * 4 + [0] * 4, 'y': [1, 4, 2, 4, 2, 2, 3, 4]}\n"
+        "data = {'u': [0, 0, 1, 1, 2, 2, 3, 3], 't': [0, 1] * 4, 'a': [1] * 4 + [0] * 4}\n"
+        "data['y'] = [1, 4, 2, 4, 2, 2, 3, 4]\n"
         "did_panel(data, unit='u', period='t', treated='a', post='t', outcome='y')\n"
         "loaded = {'pandas', 'pyarrow', 'duckdb', 'polars', 'scipy.stats'} & set(sys.modules)\n"
         "sys.exit(f'loaded {loaded}' if loaded else 0)"
