@@ -8,23 +8,22 @@ from rallyuxr.services import metric_values
 session.through_entrypoint()
 st.title("New experiment")
 session.require("analyst")
-if launch.watch():
+prices = {price.metric_id: price for price in metric_values.list_metric_values(session.connection())}
+if launch.watch(prices):
     st.stop()
 
-prices = {price.metric_id: price for price in metric_values.list_metric_values(session.connection())}
-plan_form.keep()
+plan_form.begin()
 plan_form.templates()
+plan, problems = plan_form.plan()
 left, right = st.columns([3, 2], gap="large")
 with left:
-    plan_form.what()
-    plan_form.metrics(prices)
+    plan_form.what(problems)
+    plan_form.metrics(prices, problems)
     plan_form.when()
-    plan_form.money()
+    plan_form.money(problems)
     plan_data.source()
 with right:
-    plan, problems = plan_form.plan()
     planning_panel.panel(plan, prices)
 with left:
-    upload = plan_data.details(plan, prices)
-    plan_form.problems(problems)
-    launch.button(plan, upload)
+    upload = plan_data.details(plan, prices, problems)
+    launch.button(plan, upload, problems)

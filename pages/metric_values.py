@@ -18,14 +18,7 @@ if not prices:
     st.stop()
 
 price_history.overview(prices)
-metric_id = st.selectbox(
-    "Metric",
-    [price.metric_id for price in prices],
-    format_func={price.metric_id: price.name for price in prices}.__getitem__,
-    key="metric",
-    bind="query-params",
-)
-chosen = next(price for price in prices if price.metric_id == metric_id)
+chosen = price_history.pick(prices)
 edit, history = st.tabs(["Change", "History"])
 with edit:
     price_editing.change(chosen)

@@ -1,49 +1,58 @@
 """Creating the experiment once, however often the button is pressed, and following it until it is analysed."""
 
-from uuid import uuid4
+from collections.abc import Mapping
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import streamlit as st
 
-from rallyuxr.dashboard import lifecycle, loaders, plan_form, session, widgets
+from rallyuxr.dashboard import lifecycle, loaders, plan_data, plan_form, session, widgets
 from rallyuxr.dashboard.formatting import plain
 from rallyuxr.errors import RallyError
 from rallyuxr.ingest import Upload
-from rallyuxr.models import CreateExperiment
+from rallyuxr.models import CreateExperiment, ExperimentDefinition, MetricValue
 from rallyuxr.services import experiments, results
 
-CREATED, REQUEST, FAILED = "created experiment", "id of the creating request", "failure of the creation"
+CREATED, DRAFT, FAILED = "created experiment", "id of the draft", "failure of the creation"
 
 
-def button(plan: CreateExperiment | None, upload: Upload | None) -> None:
+def button(plan: CreateExperiment | None, upload: Upload | None, problems: Mapping[str, str]) -> None:
     """Create the experiment; its file is published with it."""
     if error := st.session_state.pop(FAILED, None):
         widgets.failure(error)
     missing = plan is not None and plan.data_source == "upload" and (upload is None or upload.data is None)
-    if missing:
-        st.caption("Choose a file that reads without problems, or another source.")
+    if plan_form.value("attempted") and problems:
+        st.error("Not created: correct what is marked above.", icon=":material/error:")
+        plan_form.problem(problems, plan_form.PLAN)
+    if plan_form.value("attempted") and missing:
+        st.error(
+            "Not created: choose a file that reads without problems, or another source.", icon=":material/error:"
+        )
     st.button(
         "Create the experiment",
         type="primary",
         icon=":material/add_circle:",
-        disabled=plan is None or missing,
         on_click=_create,
-        args=(plan, upload),
+        args=(None if missing else plan, upload),
     )
 
 
-def watch() -> bool:
-    """Follow the experiment just created; False when there is none."""
-    experiment_id = st.session_state.get(CREATED)
+def watch(prices: Mapping[str, MetricValue]) -> bool:
+    """Follow the experiment just created, or the one in the address, `?experiment=…`; False without either."""
+    experiment_id = st.query_params.get("experiment", st.session_state.get(CREATED))
     if experiment_id is None:
         return False
+    st.query_params["experiment"] = experiment_id
     experiment = loaders.experiment(experiment_id)
     st.subheader(plain(experiment.name), anchor=False)
+    if error := st.session_state.pop(FAILED, None):
+        widgets.failure(error)
     if experiment.finding is None:
         st.caption("Saved. You may leave this page; it goes on without you.")
         lifecycle.watch_pipeline(experiment)
+        _late_file(experiment, prices)
     else:
         st.success(plain(experiment.finding.sentence), icon=":material/check_circle:")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             "pages/results.py",
             label="Open its results",
@@ -51,24 +60,65 @@ def watch() -> bool:
             query_params={"experiment": experiment_id},
         )
         st.button("Create another", icon=":material/add:", on_click=_forget)
+        if experiment.finding is None:
+            with st.popover("Cancel", icon=":material/cancel:"):
+                st.write("Archives the experiment. What is under way ends without a trace in the lists.")
+                st.button("Cancel it now", type="primary", on_click=_cancel, args=(experiment,))
     return True
 
 
-def _create(plan: CreateExperiment, upload: Upload | None) -> None:
-    request_id = st.session_state.setdefault(REQUEST, str(uuid4()))
+def _late_file(experiment: ExperimentDefinition, prices: Mapping[str, MetricValue]) -> None:
+    """An upload for an experiment that is stored and waits for its data."""
+    if experiment.data_source != "upload" or experiment.status != "draft":
+        return
+    upload = plan_data.file(experiment, prices)
+    st.button(
+        "Publish this file",
+        type="primary",
+        icon=":material/upload:",
+        disabled=upload is None or upload.data is None,
+        on_click=_publish,
+        args=(experiment.id, upload),
+    )
+
+
+def _create(plan: CreateExperiment | None, upload: Upload | None) -> None:
+    st.session_state[plan_form.key("attempted")] = True
+    if plan is None:
+        return
+    draft = st.session_state.setdefault(DRAFT, str(uuid4()))
+    request_id = str(uuid5(NAMESPACE_OID, draft + plan.model_dump_json()))
     try:
         session.require("analyst")
-        context = session.context()
-        made = experiments.create_experiment(context, plan, request_id=request_id)
-        if upload is not None:
-            results.publish_results(context, made.id, upload.require())
+        made = experiments.create_experiment(session.context(), plan, request_id=request_id)
     except RallyError as error:
         st.session_state[FAILED] = error
         return
     st.session_state[CREATED] = made.id
-    del st.session_state[REQUEST]
+    del st.session_state[DRAFT]
     plan_form.clear()
+    if upload is not None:
+        _publish(made.id, upload)
+
+
+def _publish(experiment_id: str, upload: Upload) -> None:
+    try:
+        session.require("analyst")
+        results.publish_results(session.context(), experiment_id, upload.require())
+    except RallyError as error:
+        st.session_state[FAILED] = error
+
+
+def _cancel(experiment: ExperimentDefinition) -> None:
+    try:
+        session.require("analyst")
+        experiments.move_status(session.context(), experiment.id, "archived")
+    except RallyError as error:
+        st.session_state[FAILED] = error
+    else:
+        _forget()
 
 
 def _forget() -> None:
     st.session_state.pop(CREATED, None)
+    st.query_params.pop("experiment", None)

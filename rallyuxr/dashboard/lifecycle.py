@@ -1,6 +1,7 @@
 """What may be done to an experiment from its results, and watching it while it moves on its own."""
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 import streamlit as st
@@ -18,7 +19,12 @@ MOVES: dict[Status, tuple[str, str, str]] = {
     "archived": ("Archive", ":material/archive:", "Takes it out of the portfolio's lists. Nothing is deleted."),
 }
 COST = "cost to store"
-STEPS = {"saved": "Saved", "data": "Data arrived", "analysis": "Analysed", "done": "Done"}
+STEPS = {
+    "saved": "Saved",
+    "data": "Data arrived",
+    "analysis": "Stream delivered it, and it was analysed",
+    "done": "Done",
+}
 
 
 def actions(experiment: ExperimentDefinition) -> None:
@@ -53,17 +59,23 @@ def watch_pipeline(experiment: ExperimentDefinition) -> None:
     with widgets.explained():
         if loaders.experiment(experiment.id).finding is not None:
             st.rerun()
-        zone = session.time_zone()
-        for step in progress.pipeline_progress(session.connection(), experiment.id).steps:
-            name = STEPS.get(step.name, f.words(step.name))
-            if step.failed:
-                st.markdown(
-                    f":material/error: **{name}** failed: {f.plain(step.failed)} {f.plain(step.hint or '')}"
-                )
-            elif step.at:
-                st.markdown(f":material/check_circle: **{name}** at {f.moment(step.at, zone)}")
-            else:
-                st.markdown(f":material/pending: {name}: {f.plain(step.hint or 'waiting')}")
+        found = progress.pipeline_progress(session.connection(), experiment.id)
+        for step in found.steps:
+            _step(step, since=found.steps[0].at)
+        if found.failed:
+            st.page_link("pages/operations.py", label="Open operations", icon=":material/health_metrics:")
+
+
+def _step(step: progress.Step, *, since: datetime | None) -> None:
+    name = STEPS.get(step.name, f.words(step.name))
+    if step.failed:
+        st.markdown(f":material/error: **{name}** failed: {f.plain(step.failed)} {f.plain(step.hint or '')}")
+    elif step.at:
+        took = (step.at - since).total_seconds() if since else 0.0
+        later = f", {f.number(took)} s after it was saved" if took else ""
+        st.markdown(f":material/check_circle: **{name}** at {f.moment(step.at, session.time_zone())}{later}")
+    else:
+        st.markdown(f":material/pending: {name}: {f.plain(step.hint or 'waiting')}")
 
 
 @st.fragment(run_every="15s")

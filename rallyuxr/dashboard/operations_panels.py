@@ -1,6 +1,5 @@
 """The pipeline's health, its failures and their repair, stored sizes, and the audit trail."""
 
-import json
 from datetime import timedelta
 
 import streamlit as st
@@ -9,8 +8,7 @@ from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.errors import RallyError
-from rallyuxr.models.safe_csv import csv_bytes
-from rallyuxr.services import audit, lag, operations, reconciliation
+from rallyuxr.services import audit, exports, lag, operations, reconciliation
 from rallyuxr.store import AuditEntry
 
 OUTCOME = "outcome of the repair"
@@ -30,7 +28,7 @@ WIRE = {"database": "database", "analysis_engine": "analysisEngine", "results_ge
 @st.fragment(run_every="10s")
 def health() -> None:
     """Each part's condition and why, how far analyses are behind, looked at again every ten seconds."""
-    with widgets.explained():
+    with widgets.explained("health"):
         report = operations.health(session.connection())
         parts = [(PARTS[name], getattr(report.services, name), WIRE[name]) for name in PARTS]
         for column, (title, condition, wire) in zip(st.columns(len(parts)), parts, strict=True):
@@ -142,7 +140,7 @@ def audit_trail() -> None:
     if not entries:
         widgets.empty("No changes", "Nothing was changed on these days.")
         return
-    widgets.download("All as CSV", lambda: _trail_csv(entries), file_name="audit.csv", mime="text/csv")
+    widgets.download("All as CSV", lambda: exports.audit_csv(entries), file_name="audit.csv", mime="text/csv")
     st.html(html_table([_entry(entry) for entry in entries[:200]]))
     if len(entries) > 200:
         st.caption(f"The newest 200 of {len(entries):,}; the file holds all.")
@@ -161,25 +159,3 @@ def _entry(entry: AuditEntry) -> dict[str, str]:
 
 def _fields(values: dict[str, object] | None) -> str:
     return ", ".join(f"{name}: {value}" for name, value in (values or {}).items()) or f.ABSENT
-
-
-def _trail_csv(entries: tuple[AuditEntry, ...]) -> bytes:
-    header = ("at", "actor", "action", "subject", "before", "after")
-    return csv_bytes(
-        header,
-        (
-            (
-                entry.at.isoformat(),
-                entry.actor,
-                entry.action,
-                entry.subject,
-                _json(entry.before),
-                _json(entry.after),
-            )
-            for entry in entries
-        ),
-    )
-
-
-def _json(values: dict[str, object] | None) -> str | None:
-    return None if values is None else json.dumps(values, default=str, sort_keys=True)

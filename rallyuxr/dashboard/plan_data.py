@@ -8,9 +8,9 @@ import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.plan_form import key, value
+from rallyuxr.dashboard.plan_form import key, problem, value
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
-from rallyuxr.models import CreateExperiment, MetricValue, OrdersPlan, SimulatedMetric
+from rallyuxr.models import CreateExperiment, ExperimentPlan, MetricValue, OrdersPlan, SimulatedMetric
 from rallyuxr.services import merchants
 from rallyuxr.simulation import default_metric
 
@@ -31,30 +31,44 @@ PROBLEMS_SHOWN = 50
 def source() -> None:
     """The choice of a source."""
     st.segmented_control(
-        "Data from", list(SOURCES), format_func=SOURCES.__getitem__, key=key("source"), required=True
+        "Data from",
+        list(SOURCES),
+        format_func=SOURCES.__getitem__,
+        key=key("source"),
+        persist_state="session",
+        required=True,
     )
 
 
-def details(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> Upload | None:
+def details(
+    plan: CreateExperiment | None, prices: Mapping[str, MetricValue], found: Mapping[str, str]
+) -> Upload | None:
     """What the chosen source needs; the inspected file where there is one."""
     chosen = value("source")
     if chosen == "upload":
-        return _file(plan, prices)
+        return file(plan, prices)
     if chosen == "simulator":
         _simulator()
     elif chosen == "orders":
         _orders()
+        problem(found, "orders")
     else:
         st.info("The experiment waits for its data: send it to POST /experiments/{id}/results.")
     return None
 
 
-def _file(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> Upload | None:
+def file(plan: ExperimentPlan | None, prices: Mapping[str, MetricValue]) -> Upload | None:
+    """A file of results, inspected against the plan: how it was understood and what is wrong with it."""
     given = st.file_uploader("Results", type=["csv", "tsv", "txt", "parquet", "json"], key="plan-file", help=FORMS)
     if given is None:
         st.caption(FORMS)
         return None
-    zone = st.text_input("Time zone of times without one", key=key("zone"), placeholder="UTC, Europe/Berlin, …")
+    zone = st.text_input(
+        "Time zone of times without one",
+        key=key("zone"),
+        persist_state="session",
+        placeholder="UTC, Europe/Berlin, …",
+    )
     options: dict[str, Any] = {
         "experiment": plan,
         "value_types": {metric_id: price.value_type for metric_id, price in prices.items()},
@@ -90,6 +104,7 @@ def _preview(upload: Upload) -> None:
                 index=None,
                 placeholder=f"recognised: {recognised}",
                 key=key(f"column of {name}"),
+                persist_state="session",
             )
     widgets.cautions(upload.warnings)
     if not upload.problems:
@@ -113,8 +128,12 @@ def _simulator() -> None:
     participants, seed = st.columns(2)
     st.session_state.setdefault(key("participants"), 1000)
     st.session_state.setdefault(key("seed"), 1)
-    participants.number_input("Participants an hour", min_value=1, max_value=10_000_000, key=key("participants"))
-    seed.number_input("Seed", min_value=0, key=key("seed"), help="The same seed gives the same data.")
+    participants.number_input(
+        "Participants an hour", min_value=1, max_value=10_000_000, key=key("participants"), persist_state="session"
+    )
+    seed.number_input(
+        "Seed", min_value=0, key=key("seed"), persist_state="session", help="The same seed gives the same data."
+    )
     for metric_id in value("metrics", []):
         _planted(metric_id, default_metric(metric_id, value("expected")))
 
@@ -123,10 +142,20 @@ def _planted(metric_id: str, usual: SimulatedMetric) -> None:
     for name, default in (("baseline", usual.baseline), ("effect", usual.effect), ("kind", usual.kind)):
         st.session_state.setdefault(key(f"{name} of {metric_id}"), default)
     level, effect, kind = st.columns(3)
-    level.number_input(f"Mean of {metric_id}", format="%g", key=key(f"baseline of {metric_id}"))
-    effect.number_input(f"True effect on {metric_id}", format="%g", key=key(f"effect of {metric_id}"))
+    level.number_input(
+        f"Mean of {metric_id}", format="%g", key=key(f"baseline of {metric_id}"), persist_state="session"
+    )
+    effect.number_input(
+        f"True effect on {metric_id}", format="%g", key=key(f"effect of {metric_id}"), persist_state="session"
+    )
     kinds = get_args(SimulatedMetric.model_fields["kind"].annotation)
-    kind.selectbox(f"Values of {metric_id}", kinds, format_func=f.words, key=key(f"kind of {metric_id}"))
+    kind.selectbox(
+        f"Values of {metric_id}",
+        kinds,
+        format_func=f.words,
+        key=key(f"kind of {metric_id}"),
+        persist_state="session",
+    )
 
 
 def _orders() -> None:
@@ -135,12 +164,28 @@ def _orders() -> None:
     if not known:
         widgets.empty("No merchants yet", "Register one on the page Order form first.")
         return
-    chosen = st.multiselect("Merchants", list(known), format_func=known.__getitem__, key=key("merchants"))
+    chosen = st.multiselect(
+        "Merchants", list(known), format_func=known.__getitem__, key=key("merchants"), persist_state="session"
+    )
     ways = {"arm": "the arm on each order", "merchant": "treated merchants against the others"}
     st.session_state.setdefault(key("arms from"), "arm")
-    by = st.radio("Arms are", list(ways), format_func=ways.__getitem__, key=key("arms from"))
+    by = st.radio(
+        "Arms are", list(ways), format_func=ways.__getitem__, key=key("arms from"), persist_state="session"
+    )
     if by == "merchant":
-        st.multiselect("Treated merchants", chosen, format_func=known.__getitem__, key=key("treated merchants"))
+        st.multiselect(
+            "Treated merchants",
+            chosen,
+            format_func=known.__getitem__,
+            key=key("treated merchants"),
+            persist_state="session",
+        )
     measures = get_args(get_args(OrdersPlan.model_fields["measures"].annotation)[1])
     for metric_id in value("metrics", []):
-        st.selectbox(f"{metric_id} measures", measures, format_func=f.words, key=key(f"measure {metric_id}"))
+        st.selectbox(
+            f"{metric_id} measures",
+            measures,
+            format_func=f.words,
+            key=key(f"measure {metric_id}"),
+            persist_state="session",
+        )

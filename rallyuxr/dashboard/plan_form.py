@@ -18,16 +18,15 @@ ROLE_HELP = (
     "Primary metrics decide, and their p-values are adjusted for their number. Guardrails must not get worse than "
     "their margin. Secondary metrics explain."
 )
-FIELDS = {
-    "name": "Name",
-    "description": "Description",
-    "metrics": "Metrics",
-    "startDate": "First day",
-    "endDate": "Last day",
-    "cost": "Cost",
-    "currency": "Currency",
-    "orders": "Orders",
-    "simulation": "Simulator",
+PLAN = "plan"
+"""The field of a problem that no one field has."""
+SENTENCES = {
+    "name": "Give it a name of at most 200 letters.",
+    "description": "At most 1,000 letters.",
+    "metrics": "Choose 1 to 10 metrics; their ids are lower-case letters and underscores.",
+    "currency": "Three capital letters, such as USD, EUR or JPY.",
+    "endDate": "The last day must not be before the first, nor more than two years after it.",
+    "orders": "Choose merchants, of which some but not all are treated where merchants are the arms.",
 }
 
 
@@ -41,8 +40,8 @@ def value(name: str, default: Any = None) -> Any:
     return st.session_state.get(key(name), default)
 
 
-def keep() -> None:
-    """Hold what was typed while its widgets are not drawn, such as on another page; set what is not typed yet."""
+def begin() -> None:
+    """Set what is not typed yet. What is typed stays for the session, on other pages too."""
     today = datetime.now(UTC).date()
     defaults = {
         "name": "",
@@ -62,8 +61,6 @@ def keep() -> None:
     }
     for name, default in defaults.items():
         st.session_state.setdefault(key(name), default)
-    for name in [name for name in st.session_state if str(name).startswith(PREFIX)]:
-        st.session_state[name] = st.session_state[name]
 
 
 def clear() -> None:
@@ -106,26 +103,37 @@ def _fill(name: str) -> None:
     st.session_state.update({key(field): filling for field, filling in filled.items()})
 
 
-def what() -> None:
+def what(found: Mapping[str, str]) -> None:
     """What is changed and what is expected of it."""
-    st.text_input("Name", key=key("name"), max_chars=200, placeholder="One-page checkout")
-    st.text_area("What is changed, against what", key=key("description"), max_chars=1000, height=80)
+    st.text_input("Name", key=key("name"), persist_state="session", max_chars=200, placeholder="One-page checkout")
+    problem(found, "name")
+    st.text_area(
+        "What is changed, against what", key=key("description"), persist_state="session", max_chars=1000, height=80
+    )
+    problem(found, "description")
     st.radio(
-        "Expected outcome", get_args(ExpectedOutcome), format_func=f.words, key=key("expected"), horizontal=True
+        "Expected outcome",
+        get_args(ExpectedOutcome),
+        format_func=f.words,
+        key=key("expected"),
+        persist_state="session",
+        horizontal=True,
     )
 
 
-def metrics(prices: Mapping[str, MetricValue]) -> None:
+def metrics(prices: Mapping[str, MetricValue], found: Mapping[str, str]) -> None:
     """What is watched, each metric with its role."""
     chosen = st.multiselect(
         "Metrics",
         sorted({*prices, *value("metrics", [])}),
         key=key("metrics"),
+        persist_state="session",
         max_selections=MAX_METRICS,
         accept_new_options=True,
         placeholder="Choose, or type a new id such as conversion_rate",
         help="Up to ten. A metric without a price is analysed too; its dollars are absent until it has one.",
     )
+    problem(found, "metrics")
     for metric_id in chosen:
         name, role, margin = st.columns([3, 2, 2], vertical_alignment="bottom")
         price = prices.get(metric_id)
@@ -141,6 +149,7 @@ def metrics(prices: Mapping[str, MetricValue]) -> None:
             get_args(Role),
             format_func=f.words,
             key=key(f"role {metric_id}"),
+            persist_state="session",
             help=ROLE_HELP,
         )
         if picked == "guardrail":
@@ -150,6 +159,7 @@ def metrics(prices: Mapping[str, MetricValue]) -> None:
                 value=None,
                 format="%g",
                 key=key(f"margin {metric_id}"),
+                persist_state="session",
                 help="How much worse it may become, in its unit, and still pass. Empty: it must not get worse.",
             )
 
@@ -157,13 +167,14 @@ def metrics(prices: Mapping[str, MetricValue]) -> None:
 def when() -> None:
     """The window, its baseline, and whether both hold whole weeks."""
     first, last, baseline = st.columns(3)
-    first.date_input("First day (UTC)", key=key("first day"))
-    last.date_input("Last day (UTC)", key=key("last day"))
+    first.date_input("First day (UTC)", key=key("first day"), persist_state="session")
+    last.date_input("Last day (UTC)", key=key("last day"), persist_state="session")
     baseline.number_input(
         "Baseline, days before",
         min_value=0,
         max_value=365,
         key=key("baseline"),
+        persist_state="session",
         help="What both arms did before the start. Without it the result is a difference in means.",
     )
     days = (value("last day") - value("first day")).days + 1
@@ -173,7 +184,7 @@ def when() -> None:
         if count % 7
     ]
     if days < 1:
-        st.markdown(":material/error: The last day is before the first.")
+        st.markdown(f":material/error: {SENTENCES['endDate']}")
     elif uneven:
         st.markdown(
             f":material/info: {' and '.join(uneven)}. Whole weeks are safer: weekdays weigh alike before and after."
@@ -182,7 +193,7 @@ def when() -> None:
         st.caption(f"{days} days after {value('baseline')} days of baseline: whole weeks.")
 
 
-def money() -> None:
+def money(found: Mapping[str, str]) -> None:
     """Cost, currency, and how an observed effect is carried on."""
     cost, currency, confidence = st.columns(3)
     cost.number_input(
@@ -191,46 +202,74 @@ def money() -> None:
         value=None,
         format="%g",
         key=key("cost"),
+        persist_state="session",
         help="What the change cost to make and run. Without it no return on it is shown.",
     )
-    currency.text_input("Currency", key=key("currency"), max_chars=3, help="Three letters: USD, EUR, JPY.")
-    confidence.selectbox(
-        "Confidence", [80, 90, 95, 99], format_func=lambda level: f"{level} %", key=key("confidence")
+    currency.text_input(
+        "Currency", key=key("currency"), persist_state="session", max_chars=3, help="Three letters: USD, EUR, JPY."
     )
+    confidence.selectbox(
+        "Confidence",
+        [80, 90, 95, 99],
+        format_func=lambda level: f"{level} %",
+        key=key("confidence"),
+        persist_state="session",
+    )
+    for field in ("cost", "currency"):
+        problem(found, field)
     with st.expander("Projection", icon=":material/trending_up:"):
         recurring = st.toggle(
-            "The effect goes on after the experiment", key=key("recurring"), help="Off for a one-off campaign."
+            "The effect goes on after the experiment",
+            key=key("recurring"),
+            persist_state="session",
+            help="Off for a one-off campaign.",
         )
         if recurring:
             horizon, coverage, decay = st.columns(3)
-            horizon.number_input("Days ahead", min_value=1, max_value=3650, key=key("horizon"))
+            horizon.number_input(
+                "Days ahead", min_value=1, max_value=3650, key=key("horizon"), persist_state="session"
+            )
             coverage.number_input(
                 "Coverage",
                 min_value=0.01,
                 max_value=1000.0,
                 key=key("coverage"),
+                persist_state="session",
                 help="All future traffic over the traffic that was treated: 2 if half of it was.",
             )
-            decay.number_input("Lost in a year", min_value=0.0, max_value=0.99, step=0.05, key=key("decay"))
+            decay.number_input(
+                "Lost in a year",
+                min_value=0.0,
+                max_value=0.99,
+                step=0.05,
+                key=key("decay"),
+                persist_state="session",
+            )
 
 
 def plan() -> tuple[CreateExperiment | None, dict[str, str]]:
-    """The checked plan, or what is wrong by field."""
+    """The checked plan, or what is wrong by field, in the contract's names."""
     try:
         return CreateExperiment.from_json(_fields()), {}
     except ValidationError as error:
         return None, {
-            FIELDS.get(str(each["loc"][0]) if each["loc"] else "", "Plan"): each["msg"].removeprefix(
-                "Value error, "
-            )
+            field: SENTENCES.get(field, each["msg"].removeprefix("Value error, "))
             for each in error.errors()
+            for field in [_field(each["loc"], each["msg"])]
         }
 
 
-def problems(found: Mapping[str, str]) -> None:
-    """What is still missing or wrong, by field."""
-    for field, message in found.items():
-        st.markdown(f":material/error: **{field}**: {f.plain(message)}")
+def problem(found: Mapping[str, str], field: str) -> None:
+    """What is wrong with a field, beside it; said from the first attempt to create on."""
+    if field in found and value("attempted"):
+        st.markdown(f":material/error: {f.plain(found[field])}")
+
+
+def _field(place: tuple[int | str, ...], message: str) -> str:
+    """Which field a problem belongs to; a problem of several fields says in its words which."""
+    if place:
+        return str(place[0])
+    return next((name for name in ("endDate", "orders", "simulation", "metrics") if name in message), PLAN)
 
 
 def _fields() -> dict[str, Any]:

@@ -9,8 +9,7 @@ from rallyuxr.dashboard import figures, session, widgets
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.models import MetricValue, MetricValueVersion
-from rallyuxr.models.safe_csv import csv_bytes
-from rallyuxr.services import metric_values
+from rallyuxr.services import exports, metric_values
 
 PER = {
     "participant": "and treated participant",
@@ -49,6 +48,21 @@ def overview(prices: Sequence[MetricValue]) -> None:
     st.html(html_table(rows))
 
 
+def pick(prices: Sequence[MetricValue]) -> MetricValue:
+    """The metric to look at; the address names it, `?metric=…`."""
+    by_id = {price.metric_id: price for price in prices}
+    linked = st.query_params.get("metric")
+    chosen = st.selectbox(
+        "Metric",
+        list(by_id),
+        index=list(by_id).index(linked) if linked in by_id else 0,
+        format_func=lambda metric_id: by_id[metric_id].name,
+        key=f"metric, from {linked}",
+    )
+    st.query_params["metric"] = chosen
+    return by_id[chosen]
+
+
 def history(price: MetricValue) -> None:
     """Every version with its reason and author, as a step chart, a table and a file."""
     versions = metric_values.metric_history(session.connection(), price.metric_id)
@@ -72,7 +86,7 @@ def history(price: MetricValue) -> None:
     st.html(html_table(rows))
     widgets.download(
         "History as CSV",
-        lambda: _csv(versions),
+        lambda: exports.price_history_csv(session.connection(), price.metric_id),
         file_name=f"{price.metric_id}-history.csv",
         mime="text/csv",
     )
@@ -85,8 +99,3 @@ def _steps(versions: Sequence[MetricValueVersion], price: MetricValue) -> go.Fig
         [float(entry.dollars_per_unit) for entry in oldest_first],
         axis=f"{price.currency} per {f.one(price.unit)}",
     )
-
-
-def _csv(versions: Sequence[MetricValueVersion]) -> bytes:
-    header = ("version", "dollars_per_unit", "updated_at", "updated_by", "change_reason")
-    return csv_bytes(header, ([getattr(entry, name) for name in header] for entry in versions))

@@ -23,20 +23,20 @@ WAYS_ON: tuple[tuple[type[RallyError], str], ...] = (
 )
 
 
-def failure(error: RallyError) -> None:
-    """A failure as a sentence and a way on."""
+def failure(error: RallyError, *, place: str = "page") -> None:
+    """A failure as a sentence and a way on; `place` tells the same failure of two parts of a page apart."""
     way_on = next((words for kind, words in WAYS_ON if isinstance(error, kind)), "Try again.")
     st.error(f"{plain(error.message)}\n\n{way_on}", icon=":material/error:")
-    st.button("Try again", icon=":material/refresh:", key=f"retry {type(error).__name__} {error.message}")
+    st.button("Try again", icon=":material/refresh:", key=f"retry {place} {error.message}")
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained(place: str = "page") -> Iterator[None]:
     """Show a failure inside the block as a sentence; whatever else goes wrong is a bug and stays one."""
     try:
         yield
     except RallyError as error:
-        failure(error)
+        failure(error, place=place)
 
 
 def empty(title: str, text: str, *, icon: str = ":material/inbox:") -> None:

@@ -103,18 +103,19 @@ def redrive(ctx: Context, failure_id: str | None) -> int:
     Raises:
         NotFound: no failure of that id waits.
     """
-    sent = 0
-    for one in _waiting(ctx):
-        if failure_id in (None, one.id):
+    waiting = {one.id: one for one in _waiting(ctx)}
+    chosen = [one for one in waiting.values() if failure_id in (None, one.id)]
+    try:
+        if failure_id is not None and not chosen:
+            raise NotFound(f"No failure {failure_id!r} waits; it may have been sent again already.")
+        for one in chosen:
             function = one.failure.function if one.failure.event else RECONCILER
             ctx.store.functions.start(function, one.failure.event)
-            ctx.store.failures.remove(one)
-            sent += 1
-        else:
+            ctx.store.failures.remove(waiting.pop(one.id))
+    finally:
+        for one in waiting.values():
             ctx.store.failures.give_back(one)
-    if failure_id is not None and not sent:
-        raise NotFound(f"No failure {failure_id!r} waits; it may have been sent again already.")
-    return sent
+    return len(chosen)
 
 
 def stored_size(ctx: Context) -> tuple[StoredSize, ...]:

@@ -1,0 +1,405 @@
+"""Overview, creating, metric values and operations through the entrypoint: empty, full, without storage."""
+
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from rallyuxr.local import Deployment
+from rallyuxr.models import (
+    CreateMetricValue,
+    ExperimentData,
+    ExperimentDefinition,
+    UpdateMetricValue,
+    ValidationRules,
+)
+from rallyuxr.services import exports
+from rallyuxr.services.analyses import analyze_version
+from rallyuxr.services.context import Context, connect
+from rallyuxr.services.experiments import create_experiment, get_experiment
+from rallyuxr.services.listing import list_experiments
+from rallyuxr.services.metric_values import (
+    create_metric_value,
+    get_metric_value,
+    metric_history,
+    update_metric_value,
+)
+from rallyuxr.services.results import load_results, publish_results
+from rallyuxr.simulation import simulate
+from rallyuxr.store import RESULTS_GENERATOR
+from rallyuxr.store.failures import Failure
+from tests.browser.seeds import example_plan, price_metrics
+
+ENTRYPOINT = Path(__file__).parents[2] / "streamlit_app.py"
+PAGES = ("overview", "create", "metric_values", "operations")
+SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> None:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def ctx(deployed: Deployment) -> Context:
+    context = connect(actor="tests")
+    price_metrics(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def uploaded(ctx: Context) -> ExperimentDefinition:
+    """A finished experiment whose data were uploaded, analysed at once."""
+    return finished(ctx, "Uploaded for the lists")
+
+
+@pytest.fixture
+def metric(ctx: Context) -> str:
+    """A price of its own for a test that changes it."""
+    name = "price_" + "".join(letter for letter in uuid4().hex if letter.isalpha())
+    request = CreateMetricValue(
+        metric_id=name,
+        name=name.replace("_", " "),
+        dollars_per_unit=Decimal("10"),
+        unit="$",
+        description="Margin of one more dollar",
+        category="revenue",
+        validation_rules=ValidationRules(min_value=Decimal(1), max_value=Decimal(100), decimal_places=2),
+    )
+    create_metric_value(ctx, request)
+    return name
+
+
+def finished(ctx: Context, name: str) -> ExperimentDefinition:
+    plan = example_plan(name)
+    series = simulate(plan).series
+    made = create_experiment(ctx, plan.model_copy(update={"data_source": "upload"}))
+    version = publish_results(ctx, made.id, ExperimentData(series=series, source="upload")).data_version
+    analyze_version(ctx, made.id, version)
+    return get_experiment(ctx, made.id)
+
+
+def page(name: str, **address: str) -> AppTest:
+    opened = AppTest.from_file(str(ENTRYPOINT), default_timeout=SECONDS)
+    opened.switch_page(f"pages/{name}.py")
+    for key, value in address.items():
+        opened.query_params[key] = value
+    return shown(opened.run())
+
+
+def shown(opened: AppTest) -> AppTest:
+    assert not opened.exception
+    return opened
+
+
+def words(opened: AppTest) -> str:
+    kinds = (
+        *(opened.markdown, opened.caption, opened.error, opened.success, opened.warning, opened.info),
+        *(opened.subheader, opened.title, opened.html),
+    )
+    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
+
+
+def press(opened: AppTest, label: str) -> AppTest:
+    button = next(button for button in opened.button if button.label == label)
+    return shown(button.click().run())
+
+
+def fill(opened: AppTest, name: str) -> AppTest:
+    """Choose the checkout template and give the experiment a name of its own."""
+    press(opened, "Checkout flow")
+    opened.text_input(key="plan name").set_value(name)
+    return shown(opened.run())
+
+
+def stored(ctx: Context, name: str) -> list[ExperimentDefinition]:
+    return [one for one in list_experiments(ctx, limit=100).experiments if one.name == name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_stands_without_any_data(own_account: Deployment, name: str):
+    assert page(name).title[0].value
+
+
+def test_an_empty_overview_makes_the_example_and_follows_it(own_account: Deployment):
+    opened = page("overview")
+    assert "What was it worth" in words(opened)
+    press(opened, "Load the example")
+    (example,) = list_experiments(connect(), limit=10).experiments
+    assert example.data_source == "simulator"
+    assert "Saved" in words(opened)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_cloud_that_does_not_answer_is_a_sentence_and_a_way_on(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    opened = page(name)
+    assert any("Nothing was lost" in error.value for error in opened.error)
+    assert "Try again" in [button.label for button in opened.button]
+
+
+def test_the_overview_lists_an_experiment_with_its_interval(uploaded: ExperimentDefinition):
+    text = words(page("overview", search=uploaded.name))
+    assert uploaded.finding.sentence in text
+    assert "Observed" in text or "counted" in text
+
+
+def test_a_search_that_finds_nothing_says_what_to_do(uploaded: ExperimentDefinition):
+    assert "Nothing matches" in words(page("overview", search="no such words anywhere"))
+
+
+def test_many_experiments_are_paged(ctx: Context):
+    for number in range(27):
+        create_experiment(ctx, example_plan(f"Paged {number}").model_copy(update={"data_source": "api"}))
+    opened = page("overview", search="Paged")
+    listed = [link.proto.label for link in opened.get("page_link") if "Paged" in link.proto.label]
+    assert 0 < len(listed) <= 25
+
+
+def test_marked_experiments_are_archived_together(ctx: Context):
+    names = [f"Bulk {uuid4().hex[:6]}" for _ in range(2)]
+    made = [create_experiment(ctx, example_plan(name).model_copy(update={"data_source": "api"})) for name in names]
+    opened = page("overview", search="Bulk")
+    for experiment in made:
+        opened.checkbox(key=f"mark {experiment.id}").check()
+    opened.run()
+    press(opened, "Archive 2 marked")
+    assert {get_experiment(ctx, experiment.id).status for experiment in made} == {"archived"}
+
+
+def test_templates_fill_the_form_at_least_six_of_them(ctx: Context):
+    opened = page("create")
+    assert sum(button.key.startswith("template ") for button in opened.button if button.key) >= 6
+    press(opened, "Checkout flow")
+    assert opened.text_input(key="plan name").value == "One-page checkout"
+    assert "conversion_rate" in opened.multiselect(key="plan metrics").value
+
+
+def test_what_is_wrong_is_said_beside_its_field_once_one_tries_to_create(ctx: Context):
+    opened = page("create")
+    assert "Give it a name" not in words(opened)
+    press(opened, "Create the experiment")
+    text = words(opened)
+    assert "Give it a name of at most 200 letters." in text
+    assert "Choose 1 to 10 metrics" in text
+
+
+def test_nothing_typed_is_lost_by_looking_at_another_page(ctx: Context):
+    opened = page("create")
+    opened.text_input(key="plan name").set_value("Half typed")
+    opened.run()
+    opened.switch_page("pages/operations.py")
+    opened.run()
+    opened.switch_page("pages/create.py")
+    shown(opened.run())
+    assert opened.text_input(key="plan name").value == "Half typed"
+
+
+def test_days_beyond_whole_weeks_are_mentioned(ctx: Context):
+    opened = page("create")
+    first = opened.date_input(key="plan first day")
+    first.set_value(opened.date_input(key="plan last day").value)
+    shown(opened.run())
+    assert "the experiment has 1 days" in words(opened)
+
+
+def test_the_planning_panel_says_what_the_design_detects_in_units_and_dollars(ctx: Context):
+    text = words(fill(page("create"), "Planned only"))
+    assert "14 days can detect" in text
+    assert "$" in text[text.index("14 days can detect") :]
+
+
+def test_a_simulated_experiment_is_created_once_and_followed(ctx: Context):
+    name = f"Simulated {uuid4().hex[:6]}"
+    opened = fill(page("create"), name)
+    assert "SIMULATED" in words(opened)
+    press(opened, "Create the experiment")
+    assert len(stored(ctx, name)) == 1
+    assert "Saved" in words(opened)
+
+
+def test_pressing_create_twice_makes_one_experiment(ctx: Context):
+    name = f"Twice {uuid4().hex[:6]}"
+    opened = fill(page("create"), name)
+    state = {key: opened.session_state[key] for key in ("plan name",)}
+    button = next(button for button in opened.button if button.label == "Create the experiment")
+    button.click()
+    button.click()
+    shown(opened.run())
+    assert state["plan name"] == name
+    assert len(stored(ctx, name)) == 1
+
+
+def results_file(ctx: Context, experiment: ExperimentDefinition) -> bytes:
+    return exports.results_csv(load_results(ctx, experiment.id).data)
+
+
+def upload_form(content: bytes, name: str) -> AppTest:
+    opened = fill(page("create"), name)
+    opened.multiselect(key="plan metrics").set_value(
+        ["conversion_rate", "average_order_value", "task_completion_time"]
+    )
+    opened.segmented_control(key="plan source").set_value("upload")
+    shown(opened.run())
+    opened.file_uploader(key="plan-file").upload("results.csv", content, "text/csv")
+    return shown(opened.run())
+
+
+def test_a_file_with_errors_is_shown_row_by_row_and_creates_nothing(ctx: Context, uploaded: ExperimentDefinition):
+    name = f"Wrong file {uuid4().hex[:6]}"
+    lines = results_file(ctx, uploaded).decode().splitlines()
+    lines[5] = lines[5].replace(lines[5].split(",")[3], "abc")
+    opened = upload_form("\n".join(lines).encode(), name)
+    assert any("Nothing is stored until they are mended" in error.value for error in opened.error)
+    press(opened, "Create the experiment")
+    assert any("Not created" in error.value for error in opened.error)
+    assert stored(ctx, name) == []
+
+
+def test_a_good_file_is_published_with_its_experiment(ctx: Context, uploaded: ExperimentDefinition):
+    name = f"Good file {uuid4().hex[:6]}"
+    opened = upload_form(results_file(ctx, uploaded), name)
+    assert "Ready" in words(opened)
+    press(opened, "Create the experiment")
+    (made,) = stored(ctx, name)
+    assert load_results(ctx, made.id).data_version == 1
+
+
+def test_an_experiment_that_waits_for_its_file_takes_it_later(ctx: Context, uploaded: ExperimentDefinition):
+    waiting = create_experiment(
+        ctx, example_plan("Waits for its file").model_copy(update={"data_source": "upload"})
+    )
+    opened = page("create", experiment=waiting.id)
+    assert "Waiting for an upload" in words(opened)
+    opened.file_uploader(key="plan-file").upload("results.csv", results_file(ctx, uploaded), "text/csv")
+    shown(opened.run())
+    press(opened, "Publish this file")
+    assert load_results(ctx, waiting.id).data_version == 1
+
+
+def test_what_was_created_can_be_cancelled(ctx: Context):
+    waiting = create_experiment(ctx, example_plan("To be cancelled").model_copy(update={"data_source": "api"}))
+    opened = page("create", experiment=waiting.id)
+    press(opened, "Cancel it now")
+    assert get_experiment(ctx, waiting.id).status == "archived"
+
+
+def test_a_price_says_in_words_what_it_is_worth(ctx: Context):
+    text = words(page("metric_values", metric="conversion_rate"))
+    assert "One percentage point more is worth $1,200.00 over the whole experiment." in text
+
+
+def test_a_new_price_shows_what_it_would_do_before_it_is_saved(ctx: Context, uploaded: ExperimentDefinition):
+    opened = page("metric_values", metric="average_order_value")
+    opened.number_input(key="price of average_order_value").set_value(0.7)
+    shown(opened.run())
+    assert uploaded.name in words(opened)
+    assert get_metric_value(ctx, "average_order_value").dollars_per_unit == Decimal("0.35")
+
+
+def change(metric: str, amount: float, reason: str = "new margin") -> AppTest:
+    opened = page("metric_values", metric=metric)
+    opened.number_input(key=f"price of {metric}").set_value(amount)
+    opened.text_input(key=f"reason {metric}").set_value(reason)
+    return shown(opened.run())
+
+
+def test_a_price_is_saved_with_its_reason_and_a_version(ctx: Context, metric: str):
+    opened = press(change(metric, 12.5), "Save this price")
+    assert "version 2" in words(opened)
+    newest = metric_history(ctx, metric)[0]
+    assert (newest.dollars_per_unit, newest.change_reason) == (Decimal("12.5"), "new margin")
+    assert "new margin" in words(opened)
+
+
+def test_a_price_outside_its_rules_is_refused_with_the_rule(ctx: Context, metric: str):
+    opened = change(metric, 500)
+    assert any("largest allowed price, 100" in error.value for error in opened.error)
+    assert "Save this price" not in [button.label for button in opened.button]
+
+
+@pytest.mark.parametrize(("decision", "price"), [("Keep $11.00", "11"), ("Go on with $12.50", "12.5")])
+def test_two_editors_see_both_prices_and_decide(ctx: Context, metric: str, decision: str, price: str):
+    opened = change(metric, 12.5)
+    update_metric_value(ctx, metric, UpdateMetricValue(dollars_per_unit=Decimal(11), change_reason="theirs"))
+    press(opened, "Save this price")
+    assert "changed this price to $11.00 while you were typing" in words(opened)
+    assert get_metric_value(ctx, metric).dollars_per_unit == Decimal(11)
+    opened = next(
+        shown(button.click().run()) for button in opened.button if button.label.replace("\\", "") == decision
+    )
+    if "Save this price" in [button.label for button in opened.button]:
+        press(opened, "Save this price")
+    assert get_metric_value(ctx, metric).dollars_per_unit == Decimal(price)
+
+
+def test_a_metric_is_priced_from_the_form(ctx: Context):
+    name = "made_" + "".join(letter for letter in uuid4().hex if letter.isalpha())
+    opened = page("metric_values")
+    opened.text_input(key="new id").set_value(name)
+    opened.text_input(key="new name").set_value("Made in the form")
+    opened.text_input(key="new unit").set_value("%")
+    opened.number_input(key="new price").set_value(3.0)
+    opened.text_area(key="new description").set_value("Three dollars a point")
+    press(opened, "Create")
+    made = get_metric_value(ctx, name)
+    assert (made.unit_scale, made.currency) == (100.0, "USD")
+
+
+def test_operations_show_a_failure_and_send_it_through_again(ctx: Context):
+    made = create_experiment(ctx, example_plan("To be redriven").model_copy(update={"data_source": "api"}))
+    ctx.store.failures.send(
+        Failure(
+            function=RESULTS_GENERATOR,
+            reason="Out of memory in a test",
+            at=ctx.clock(),
+            event={"experimentId": made.id},
+            experiment_id=made.id,
+        )
+    )
+    opened = page("operations")
+    assert "Out of memory in a test" in words(opened)
+    press(opened, "Send through again")
+    assert "sent through again" in words(opened)
+
+
+def test_operations_show_sizes_and_who_changed_what(ctx: Context, uploaded: ExperimentDefinition):
+    text = words(page("operations"))
+    assert "experimentAnalysis" in text
+    assert "Experiment.created" in text or "created" in text
+    assert "tests" in text
+
+
+def test_the_trail_can_be_asked_for_one_subject(ctx: Context, uploaded: ExperimentDefinition):
+    opened = page("operations")
+    opened.text_input(key="audit subject").set_value("nobody")
+    shown(opened.run())
+    assert "No changes" in words(opened)
+
+
+@pytest.mark.parametrize(
+    ("name", "button"),
+    [("overview", "Archive"), ("metric_values", "Save"), ("operations", "Send through again")],
+)
+def test_a_viewer_can_read_and_change_nothing(
+    ctx: Context, uploaded: ExperimentDefinition, monkeypatch: pytest.MonkeyPatch, name: str, button: str
+):
+    from rallyuxr.dashboard import session
+
+    monkeypatch.setattr(session, "caller", lambda: session.Caller("vera", "viewer"))
+    opened = page(name)
+    assert not [one for one in opened.button if one.label.startswith(button) and not one.disabled]
+
+
+def test_a_viewer_is_told_who_may_create(ctx: Context, monkeypatch: pytest.MonkeyPatch):
+    from rallyuxr.dashboard import session
+
+    monkeypatch.setattr(session, "caller", lambda: session.Caller("vera", "viewer"))
+    opened = page("create")
+    assert any("needs the role analyst" in error.value for error in opened.error)
