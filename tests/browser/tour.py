@@ -10,6 +10,9 @@ from tests.browser.workbench import PROJECT, settled
 
 IMAGES = PROJECT / "docs" / "images"
 STOPS = {
+    "overview": ("/", 760),
+    "create": ("/create", 1150),
+    "metric-values": ("/metric_values", 860),
     "results": ("/results?experiment={id}", 1700),
     "results-money": ("/results?experiment={id}&section=Money", 1180),
     "results-assumptions": ("/results?experiment={id}&section=Assumptions", 1250),
