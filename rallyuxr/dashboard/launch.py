@@ -52,6 +52,7 @@ def watch(prices: Mapping[str, MetricValue]) -> bool:
         _late_file(experiment, prices)
     else:
         st.success(plain(experiment.finding.sentence), icon=":material/check_circle:")
+        lifecycle.pipeline(experiment.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             "pages/results.py",

@@ -59,11 +59,16 @@ def watch_pipeline(experiment: ExperimentDefinition) -> None:
     with widgets.explained():
         if loaders.experiment(experiment.id).finding is not None:
             st.rerun()
-        found = progress.pipeline_progress(session.connection(), experiment.id)
-        for step in found.steps:
-            _step(step, since=found.steps[0].at)
-        if found.failed:
-            st.page_link("pages/operations.py", label="Open operations", icon=":material/health_metrics:")
+        pipeline(experiment.id)
+
+
+def pipeline(experiment_id: str) -> None:
+    """The steps as they are now, and a way on from one that failed."""
+    found = progress.pipeline_progress(session.connection(), experiment_id)
+    for step in found.steps:
+        _step(step, since=found.steps[0].at)
+    if found.failed:
+        st.page_link("pages/operations.py", label="Open operations", icon=":material/health_metrics:")
 
 
 def _step(step: progress.Step, *, since: datetime | None) -> None:

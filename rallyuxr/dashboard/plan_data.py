@@ -9,6 +9,8 @@ import streamlit as st
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
 from rallyuxr.dashboard.plan_form import key, problem, value
+from rallyuxr.dashboard.reading import Reading
+from rallyuxr.dashboard.tables import html_table
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
 from rallyuxr.models import CreateExperiment, ExperimentPlan, MetricValue, OrdersPlan, SimulatedMetric
 from rallyuxr.services import merchants
@@ -48,7 +50,7 @@ def details(
     if chosen == "upload":
         return file(plan, prices)
     if chosen == "simulator":
-        _simulator()
+        _simulator(prices)
     elif chosen == "orders":
         _orders()
         problem(found, "orders")
@@ -115,13 +117,16 @@ def _preview(upload: Upload) -> None:
     st.error(
         f"{upload.problem_count:,} problems. Nothing is stored until they are mended.", icon=":material/error:"
     )
-    columns = ["row", "column", "value", "message", "remedy"]
-    shown = [[getattr(one, name) for name in columns] for one in upload.problems[:PROBLEMS_SHOWN]]
-    st.dataframe(pd.DataFrame(shown, columns=columns).astype("string"), hide_index=True)
+    names = ("row", "column", "value", "message", "remedy")
+    rows = [
+        {f.words(name): f.ABSENT if (cell := getattr(one, name)) is None else str(cell) for name in names}
+        for one in upload.problems[:PROBLEMS_SHOWN]
+    ]
+    st.html(html_table(rows))
     widgets.download("All problems as CSV", upload.problems_csv, file_name="problems.csv", mime="text/csv")
 
 
-def _simulator() -> None:
+def _simulator(prices: Mapping[str, MetricValue]) -> None:
     """What is planted, in stored values; the results page shows whether the interval caught it."""
     widgets.simulated_badge()
     st.caption("Made-up data with an effect that you set, to try the design and to see what its intervals catch.")
@@ -135,10 +140,10 @@ def _simulator() -> None:
         "Seed", min_value=0, key=key("seed"), persist_state="session", help="The same seed gives the same data."
     )
     for metric_id in value("metrics", []):
-        _planted(metric_id, default_metric(metric_id, value("expected")))
+        _planted(metric_id, default_metric(metric_id, value("expected")), prices.get(metric_id))
 
 
-def _planted(metric_id: str, usual: SimulatedMetric) -> None:
+def _planted(metric_id: str, usual: SimulatedMetric, price: MetricValue | None) -> None:
     for name, default in (("baseline", usual.baseline), ("effect", usual.effect), ("kind", usual.kind)):
         st.session_state.setdefault(key(f"{name} of {metric_id}"), default)
     level, effect, kind = st.columns(3)
@@ -156,6 +161,11 @@ def _planted(metric_id: str, usual: SimulatedMetric) -> None:
         key=key(f"kind of {metric_id}"),
         persist_state="session",
     )
+    metric = Reading(price.name, price.unit, price.unit_scale) if price else Reading(metric_id, "stored units", 1.0)
+    before, planted = value(f"baseline of {metric_id}"), value(f"effect of {metric_id}")
+    if before is not None and planted is not None:
+        truth = f"The truth: {metric.name} goes from {metric.level(before)} to {metric.level(before + planted)}"
+        st.caption(f.plain(f"{truth}, {metric.change(planted)}. The analysis does not know it."))
 
 
 def _orders() -> None:

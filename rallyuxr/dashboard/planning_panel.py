@@ -1,83 +1,105 @@
 """What the design can detect, in units and in money, before anything is created."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from rallyuxr.dashboard import figures, session, widgets
+from rallyuxr.dashboard import figures, portfolio_panels, session, widgets
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.plan_form import value
-from rallyuxr.errors import RallyError
-from rallyuxr.models import CreateExperiment, MetricValue
+from rallyuxr.models import CreateExperiment, MetricValue, SimulatedMetric
 from rallyuxr.planning import PlanCurve
-from rallyuxr.services.planning import PlanQuestion, plan_from_noise
-from rallyuxr.stats.planning import sampling_noise
+from rallyuxr.services import portfolio
+from rallyuxr.services.planning import PlanQuestion, plan_from_history, plan_from_noise, typical_noise
+from rallyuxr.simulation import default_metric
 
 DURATIONS = (7, 14, 21, 28, 42, 56)
+HOURS_A_DAY = 24
 
 
+@st.fragment
 def panel(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> None:
     """A curve of detectable effects for one metric, and the point of this design."""
     st.subheader("What can this detect?", anchor=False)
-    metrics = value("metrics", [])
-    if plan is None or not metrics:
-        st.caption("Choose metrics and dates: this panel then says what effect the experiment would find.")
+    if plan is None:
+        st.caption("Choose a name, metrics and dates: this panel then says what effect the experiment would find.")
         return
-    metric_id = st.selectbox("Metric", metrics, key="planned metric")
-    price = prices.get(metric_id)
-    mean, spread, people = st.columns(3)
+    metric_id = st.selectbox(
+        "Metric",
+        plan.metrics,
+        format_func=lambda name: prices[name].name if name in prices else name,
+        key="planned metric",
+    )
+    days = max(1, round((plan.end_date - plan.start_date) / timedelta(days=1)))
+    with widgets.explained("planning"):
+        _answer(_curve(plan, metric_id, days), days, prices.get(metric_id))
+
+
+def _curve(plan: CreateExperiment, metric_id: str, days: int) -> PlanCurve:
+    """From what an earlier experiment showed, or from what the metric is said to be like."""
+    question = PlanQuestion(
+        durations=tuple(sorted({*DURATIONS, days})),
+        baseline_days=plan.baseline_days,
+        confidence_level=plan.confidence_level / 100,
+    )
+    earlier = _earlier(metric_id)
+    chosen = st.selectbox(
+        "Noise and traffic as in",
+        [None, *earlier],
+        format_func=lambda name: earlier[name] if name else "what is typed below",
+        key=f"history of {metric_id}",
+    )
+    if chosen:
+        return plan_from_history(session.connection(), chosen, metric_id, question)
+    metric, daily = _stated(plan, metric_id)
+    share = plan.simulation.treatment_share if plan.simulation else 0.5
+    noise = typical_noise(metric, daily, treatment_share=share)
+    asked = {
+        "level": metric.baseline or None,
+        "participants_per_day": daily * share,
+        "effect": metric.effect or None,
+    }
+    return plan_from_noise(session.connection(), metric_id, noise, question.model_copy(update=asked))
+
+
+def _earlier(metric_id: str) -> dict[str, str]:
+    """The analysed experiments with this metric, by id, the newest first."""
+    known = portfolio_panels.all_experiments(portfolio.portfolio_state(session.connection()))
+    return {one.id: one.name for one in known if one.finding and metric_id in one.metrics}
+
+
+def _stated(plan: CreateExperiment, metric_id: str) -> tuple[SimulatedMetric, int]:
+    """The metric and the traffic as typed; first as the simulator has them, or as such metrics usually are."""
+    planted = plan.simulation.metrics.get(metric_id) if plan.simulation else None
+    usual = planted or default_metric(metric_id, plan.expected_outcome)
+    traffic = (plan.simulation.participants_per_hour if plan.simulation else 1000) * HOURS_A_DAY
+    mean, people = st.columns(2)
     level = mean.number_input(
-        "Mean", value=float(value(f"baseline of {metric_id}") or 0.05), format="%g", key=f"mean {metric_id}"
+        "Mean, as stored", value=usual.baseline, format="%g", key=f"mean {metric_id} {usual.baseline}"
     )
-    proportion = (price is not None and price.value_type == "proportion") or 0 < level < 1
-    usual = (level * (1 - level)) ** 0.5 if proportion and 0 < level < 1 else abs(level)
-    deviation = spread.number_input(
-        "Spread",
-        value=float(usual),
-        min_value=0.0,
-        format="%g",
-        key=f"spread {metric_id} {level}",
-        help="Standard deviation between participants. For a rate p it is √(p(1 − p)).",
-    )
-    daily = people.number_input("Participants a day", value=24_000, min_value=1, key="planned participants")
-    if not deviation:
-        st.caption("Enter how much participants differ.")
-        return
-    days = max(1, round((plan.end_date - plan.start_date).total_seconds() / 86_400))
-    try:
-        question = PlanQuestion(
-            durations=tuple(sorted({*DURATIONS, days})),
-            baseline_days=plan.baseline_days,
-            confidence_level=plan.confidence_level / 100,
-            level=level or None,
-            participants_per_day=daily / 2,
-        )
-        curve = plan_from_noise(session.connection(), metric_id, sampling_noise(deviation, daily), question)
-    except RallyError as error:
-        widgets.failure(error)
-        return
-    _answer(curve, days, price)
+    daily = people.number_input("People a day", value=traffic, min_value=1, key=f"people a day {traffic}")
+    return usual.model_copy(update={"baseline": level}), daily
 
 
 def _answer(curve: PlanCurve, days: int, price: MetricValue | None) -> None:
     point = next(point for point in curve.points if point.duration_days == days)
     st.markdown(f"**{f.plain(point.sentence)}**")
+    if price and point.impact is not None:
+        st.markdown(f.plain(f"That is {f.money(point.impact, price.currency)} over the {days} days."))
+    if curve.required_days and value("source") == "simulator":
+        st.markdown(f"The planted effect needs {curve.required_days} days to be found.")
+    unit = price.unit if price else "stored value"
     widgets.chart(
-        _figure(curve, price),
+        figures.detectable(
+            [point.duration_days for point in curve.points],
+            [point.effect_in_unit for point in curve.points],
+            axis=f"Detectable effect ({'percentage points' if unit == '%' else unit})",
+        ),
         name="detectable-effect",
         alt=f"The smallest detectable effect falls with duration; at {days} days: {point.sentence}",
     )
     st.caption(
-        f"With {f.share(curve.planned_power)} power, participants as the only noise: hours that remember "
-        "each other need longer. After the first experiment, plan with its history over the API."
-    )
-
-
-def _figure(curve: PlanCurve, price: MetricValue | None) -> go.Figure:
-    unit = price.unit if price else "stored value"
-    return figures.detectable(
-        [point.duration_days for point in curve.points],
-        [point.effect_in_unit for point in curve.points],
-        axis=f"Detectable effect ({'percentage points' if unit == '%' else unit})",
+        f"With {f.share(curve.planned_power)} power at {curve.confidence_level:.0%} confidence. Only the baseline "
+        "and the window count; hours that remember each other are allowed for."
     )

@@ -12,8 +12,8 @@ from rallyuxr.models import MetricValue, MetricValueVersion
 from rallyuxr.services import exports, metric_values
 
 PER = {
-    "participant": "and treated participant",
-    "day": "and day of the experiment",
+    "participant": "for each treated participant",
+    "day": "for each day of the experiment",
     "experiment": "over the whole experiment",
 }
 
