@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.price_history import sentence
+from rallyuxr.dashboard.price_history import PER, sentence
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.errors import InvalidInput, RallyError, VersionConflict
 from rallyuxr.models import CreateMetricValue, MetricValue, UpdateMetricValue
@@ -48,6 +48,7 @@ def create() -> None:
     st.number_input("Price of one unit", key="new price", min_value=0.0, value=None, format="%g", help=PRICE_HELP)
     st.text_input("Currency", key="new currency", value="USD", help="Three letters, such as USD, EUR, JPY.")
     st.selectbox("The price is for", list(EXPOSURES), format_func=EXPOSURES.__getitem__, key="new exposure")
+    _example()
     st.radio(
         "Direction", list(DIRECTIONS), format_func=DIRECTIONS.__getitem__, key="new direction", horizontal=True
     )
@@ -55,6 +56,16 @@ def create() -> None:
     st.selectbox("Category", CATEGORIES, format_func=f.words, key="new category")
     st.text_area("How the price was found", key="new description", help="10 to 500 letters; shown with results.")
     st.button("Create", type="primary", on_click=_attempt, args=(_create,))
+
+
+def _example() -> None:
+    """What the typed price makes of a change of two units."""
+    state: Any = st.session_state
+    unit, amount = state["new unit"].strip(), state["new price"]
+    if unit and amount:
+        worth = f.price(2 * Decimal(str(amount)), state["new currency"].strip().upper())
+        of = "2 percentage points" if unit == "%" else f"2 {f.one(unit)}s"
+        st.caption(f.plain(f"For example: a change of {of} would count {worth} {PER[state['new exposure']]}."))
 
 
 def change(price: MetricValue) -> None:

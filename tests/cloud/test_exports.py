@@ -14,6 +14,7 @@ from rallyuxr.local import Endpoint
 from rallyuxr.models import ExperimentData, ExperimentDefinition, UnitPanel
 from rallyuxr.services import exports
 from rallyuxr.services.analyses import analyze_version
+from rallyuxr.services.audit import audit_trail
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment
 from rallyuxr.services.metric_values import create_metric_value
@@ -109,3 +110,14 @@ def test_an_experiment_without_data_has_no_file_of_it(ctx: Context) -> None:
     with pytest.raises(NotFound, match="no results yet"):
         exports.experiment_csv(ctx, made.id)
     assert json.loads(exports.experiment_json(ctx, made.id)).keys() == {"experiment"}
+
+
+def test_the_trail_and_a_price_history_are_files(ctx: Context, experiment: ExperimentDefinition) -> None:
+    today = ctx.clock().date()
+    entries = audit_trail(ctx, today, today, subject=experiment.id)
+    trail = list(csv.DictReader(io.StringIO(exports.audit_csv(entries).decode())))
+    created = next(line for line in trail if line["action"] == "experiment.created")
+    assert (created["subject"], created["actor"]) == (experiment.id, "ann")
+    assert json.loads(created["after"])["id"] == experiment.id
+    (line,) = csv.DictReader(io.StringIO(exports.price_history_csv(ctx, METRICS[0]).decode()))
+    assert (line["metric_id"], line["version"], line["dollars_per_unit"]) == (METRICS[0], "1", "0.42")

@@ -295,6 +295,16 @@ def test_a_price_says_in_words_what_it_is_worth(ctx: Context):
     assert "One percentage point more is worth $1,200.00 over the whole experiment." in text
 
 
+def test_dollar_inputs_explain_themselves_with_an_example(ctx: Context):
+    opened = page("metric_values", metric="conversion_rate")
+    price = opened.number_input(key="new price")
+    assert "enter 2000" in price.help
+    price.set_value(3.0)
+    opened.text_input(key="new unit").set_value("%")
+    shown(opened.run())
+    assert "a change of 2 percentage points would count $6.00 over the whole experiment." in words(opened)
+
+
 def test_a_new_price_shows_what_it_would_do_before_it_is_saved(ctx: Context, uploaded: ExperimentDefinition):
     opened = page("metric_values", metric="average_order_value")
     opened.number_input(key="price of average_order_value").set_value(0.7)
