@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import Field
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
 from rallyuxr.aggregation.measures import MEASURES
 from rallyuxr.api.answers import Answer
@@ -61,13 +62,13 @@ def place_orders(body: OrderBatch, context: Deployment, caller: Analyst) -> Answ
     return Answer(data=OrderReceipts(receipts=orders.place_orders(context, body.orders)))
 
 
-@router.get("/orders/{merchant_id}", responses=documented(404))
+@router.get("/merchants/{merchant_id}/orders", responses=documented(404))
 def list_orders(
     merchant_id: MerchantId,
     context: Deployment,
     caller: AnyCaller,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    next_token: Annotated[str | None, Query(alias="nextToken", max_length=200)] = None,
+    next_token: Annotated[str | SkipJsonSchema[None], Query(alias="nextToken", max_length=200)] = None,
 ) -> Answer[OrderList]:
     """List one merchant's orders, newest first."""
     caller.require_merchant(merchant_id)
@@ -75,7 +76,7 @@ def list_orders(
     return Answer(data=OrderList(orders=page.orders, next_token=page.next_token))
 
 
-@router.get("/orders/{merchant_id}/{order_id}", responses=documented(404))
+@router.get("/merchants/{merchant_id}/orders/{order_id}", responses=documented(404))
 def get_order(merchant_id: MerchantId, order_id: OrderId, context: Deployment, caller: AnyCaller) -> Answer[Order]:
     """Read one order as its events have left it."""
     caller.require_merchant(merchant_id)
@@ -110,10 +111,10 @@ def get_analytics(
     first: Annotated[date, Query(alias="from", description="the first day, on the merchant's calendar")],
     last: Annotated[date, Query(alias="to", description="the day after the last one")],
     metrics: Annotated[str, Query(max_length=500, examples=["orders,net,averageOrderValue"])] = "",
-    compare: Comparison | None = None,
+    compare: Annotated[Comparison | SkipJsonSchema[None], Query()] = None,
     limit: Annotated[int, Query(ge=1, le=analytics.MOST_ROWS)] = analytics.MOST_ROWS,
-    next_token: Annotated[str | None, Query(alias="nextToken", max_length=40)] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
+    next_token: Annotated[str | SkipJsonSchema[None], Query(alias="nextToken", max_length=40)] = None,
+    if_none_match: Annotated[str | SkipJsonSchema[None], Header()] = None,
 ) -> Response:
     """Read one merchant's hours or days, compared with the range before or 52 weeks earlier.
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer, Strict
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -50,7 +50,10 @@ def _aware_utc(value: object) -> object:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("a time needs a time zone: use an aware datetime, for instance in UTC")
-        return value.astimezone(UTC)
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{value} lies outside the years 1 to 9999 in UTC") from None
     if isinstance(value, date):
         return datetime.combine(value, time(), tzinfo=UTC)
     return value
@@ -77,6 +80,9 @@ class _NumberInDocuments:
 
 Money = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json"), _NumberInDocuments()]
 """An amount in a currency: Decimal in Python, a number in JSON (the contract's type)."""
+
+Flag = Annotated[bool, Strict()]
+"""True or false, and not what may be read as it."""
 
 Price = Annotated[Money, Field(ge=Decimal("1e-9"), le=Decimal("1e12"))]
 """A positive amount that storage keeps exactly."""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rallyuxr.models.base import Price, Record, Timestamp
+from rallyuxr.models.base import Flag, Price, Record, Timestamp
 from rallyuxr.models.metric_value import Currency, MetricId
 
 Status = Literal["draft", "running", "complete", "archived"]
@@ -56,7 +56,7 @@ class Projection(Record):
         annual_decay: the fraction of the effect lost in a year; 0 keeps it whole.
     """
 
-    recurring: bool = True
+    recurring: Flag = True
     horizon_days: int = Field(default=365, ge=1, le=3650)
     coverage: float = Field(default=1.0, gt=0, le=1000)
     annual_decay: float = Field(default=0.0, ge=0, lt=1)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rallyuxr.models.base import Money, Price, Record, Timestamp
+from rallyuxr.models.base import Flag, Money, Price, Record, Timestamp
 
 MetricId = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=64)]
 Category = Literal["conversion", "revenue", "engagement", "retention", "other"]
@@ -70,7 +70,7 @@ class MetricTerms(Record):
     direction: Direction = "higher_is_better"
     value_type: ValueType = "mean"
     family: str | None = Field(default=None, min_length=1, max_length=64)
-    counts_toward_total: bool = True
+    counts_toward_total: Flag = True
 
     @model_validator(mode="before")
     @classmethod
@@ -118,7 +118,7 @@ class UpdateMetricValue(Record):
     direction: Direction | None = None
     value_type: ValueType | None = None
     family: str | None = Field(default=None, min_length=1, max_length=64)
-    counts_toward_total: bool | None = None
+    counts_toward_total: Flag | None = None
     change_reason: str | None = Field(default=None, max_length=500)
     expected_version: int | None = Field(default=None, ge=1)
 

@@ -92,9 +92,9 @@ def test_an_order_is_placed_read_back_and_counted(gateway: Gateway, merchant: st
     assert answer["data"]["outcome"] == "updated"
     status, answer, _ = gateway.send("POST", "/orders", body={**sent, "customerId": "bob"})
     assert (status, answer["error"]["code"]) == (409, "CONFLICT")
-    _, answer, _ = gateway.send("GET", f"/orders/{merchant}/o-1")
+    _, answer, _ = gateway.send("GET", f"/merchants/{merchant}/orders/o-1")
     assert (answer["data"]["status"], answer["data"]["items"][0]["unitPrice"]) == ("paid", 4.5)
-    _, answer, _ = gateway.send("GET", f"/orders/{merchant}", query={"limit": "5"})
+    _, answer, _ = gateway.send("GET", f"/merchants/{merchant}/orders", query={"limit": "5"})
     assert [order["orderId"] for order in answer["data"]["orders"]] == ["o-1"]
 
     aggregate_orders(connect(), [Order.from_json(sent)])
@@ -125,7 +125,9 @@ def test_a_batch_answers_for_each_order(gateway: Gateway, merchant: str) -> None
     assert status == 400
 
 
-@pytest.mark.parametrize("path", ["/merchants/{other}/analytics", "/orders/{other}", "/orders/{other}/o-1"])
+@pytest.mark.parametrize(
+    "path", ["/merchants/{other}/analytics", "/merchants/{other}/orders", "/merchants/{other}/orders/o-1"]
+)
 def test_a_merchants_token_reads_that_merchant_only(gateway: Gateway, merchant: str, path: str) -> None:
     gateway.send("POST", "/orders", body={**ORDER, "merchantId": merchant})
     mine, theirs, nobody = (path.replace("{other}", name) for name in (merchant, f"{merchant}2", "nobody"))

@@ -110,6 +110,7 @@ def price(**changes: object) -> CreateMetricValue:
         ("metrics", ["CTR"]),
         ("startDate", "15.01.2025"),
         ("startDate", "2025-01-15T00:00:00"),
+        ("startDate", "0001-01-01T00:00:00+14:00"),
         ("endDate", "2025-01-15"),
         ("endDate", "2030-01-15"),
         ("expectedOutcome", "good"),

@@ -36,6 +36,8 @@ ENDPOINTS: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
     (ANALYST, "PUT", "/experiments/{id}/status", {"status": "running"}),
     (ANALYST, "POST", "/experiments/{id}/archive", None),
     (ANALYST, "POST", "/experiments/{id}/analyses", None),
+    (ANALYST, "POST", "/orders/batch", {"orders": []}),
+    (ANALYST, "POST", "/merchants", {"merchantId": "m-1", "name": "M", "currency": "EUR", "timeZone": "UTC"}),
     (ADMIN, "POST", "/metric-values", METRIC),
     (ADMIN, "PUT", "/metric-values/{metric}", {"dollarsPerUnit": 5}),
     (ADMIN, "GET", "/failures", None),
