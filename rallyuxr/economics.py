@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from scipy.special import stdtr
+import scipy
 
 from rallyuxr.models.analysis import (
     BreakEven,
@@ -366,7 +366,7 @@ def _roi(impact: float, cost: Decimal) -> float:
 
 
 def _probability_positive(total: float, std_error: float, dof: float | None) -> float | None:
-    return float(stdtr(dof, total / std_error)) if dof is not None and std_error > 0 else None
+    return float(scipy.special.stdtr(dof, total / std_error)) if dof is not None and std_error > 0 else None
 
 
 def _money_texts(total: float, bounds: Interval, terms: Terms) -> tuple[str, str]:

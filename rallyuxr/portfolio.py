@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from rallyuxr.models.analysis import Interval
 
@@ -88,7 +88,7 @@ def portfolio_impact(impacts: Iterable[Impact], *, confidence_level: float = 0.9
     known = sorted(impacts, key=lambda one: one.experiment_id)
     if not known:
         return PortfolioImpact(total=0.0, reason="no experiment has a total yet")
-    z = float(ndtri(0.5 + confidence_level / 2))
+    z = float(scipy.special.ndtri(0.5 + confidence_level / 2))
     totals = np.array([one.total for one in known])
     errors = np.array([one.std_error for one in known])
     won = totals > z * errors

@@ -6,8 +6,8 @@ from datetime import datetime
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import chdtri, ndtr
 
 from rallyuxr.models.diagnostics import EventStudy
 from rallyuxr.stats.regular_grid import RegularGrid
@@ -143,11 +143,11 @@ def studentized_maximum_modulus(count: int, dof: int, confidence_level: float) -
     (2.23, 3.11)
     """
     ranks = (np.arange(2000) + 0.5) / 2000
-    scale = np.sqrt(chdtri(dof, 1.0 - ranks) / dof)
+    scale = np.sqrt(scipy.special.chdtri(dof, 1.0 - ranks) / dof)
     low, high = 0.0, 1e3
     for _ in range(60):
         middle = (low + high) / 2
-        if np.mean((2.0 * ndtr(middle * scale) - 1.0) ** count) < confidence_level:
+        if np.mean((2.0 * scipy.special.ndtr(middle * scale) - 1.0) ** count) < confidence_level:
             low = middle
         else:
             high = middle

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import nctdtr, nctdtrinc
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats import long_run
@@ -183,7 +183,7 @@ def power(noise: Noise, effect: float, design: Design) -> float:
     """
     dof = degrees_of_freedom(noise, design)
     critical = t_quantile(0.5 + design.confidence_level / 2, dof)
-    return 1.0 - float(nctdtr(dof, abs(effect) / standard_error(noise, design), critical))
+    return 1.0 - float(scipy.special.nctdtr(dof, abs(effect) / standard_error(noise, design), critical))
 
 
 def minimum_detectable_effect(noise: Noise, design: Design, *, power: float = 0.8) -> float:
@@ -201,7 +201,7 @@ def minimum_detectable_effect(noise: Noise, design: Design, *, power: float = 0.
         raise InvalidInput(f"power is {power}; give a chance between 0 and 1, such as 0.8")
     dof = degrees_of_freedom(noise, design)
     critical = t_quantile(0.5 + design.confidence_level / 2, dof)
-    return float(nctdtrinc(dof, 1.0 - power, critical)) * standard_error(noise, design)
+    return float(scipy.special.nctdtrinc(dof, 1.0 - power, critical)) * standard_error(noise, design)
 
 
 def required_days(

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, betaln, ndtr, xlog1py, xlogy
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.diagnostics import SampleRatio
@@ -78,10 +78,10 @@ def fixed_pvalue(total: Counts, treatment_share: float) -> float:
     n = total.treatment + total.control
     if n > EXACT_BELOW:
         z = (total.treatment - n * treatment_share) / np.sqrt(n * treatment_share * (1 - treatment_share))
-        return float(2.0 * ndtr(-abs(z)))
+        return float(2.0 * scipy.special.ndtr(-abs(z)))
     trials, successes = round(n), round(total.treatment)
-    lower = bdtr(successes, trials, treatment_share)
-    upper = bdtr(trials - successes, trials, 1 - treatment_share)
+    lower = scipy.special.bdtr(successes, trials, treatment_share)
+    upper = scipy.special.bdtr(trials - successes, trials, 1 - treatment_share)
     return float(min(1.0, 2.0 * min(lower, upper)))
 
 
@@ -100,6 +100,9 @@ def sequential_pvalue(
     a, b = PRIOR_STRENGTH * treatment_share, PRIOR_STRENGTH * (1 - treatment_share)
     x, y = np.cumsum(treatment_n), np.cumsum(control_n)
     log_bayes_factor = (
-        betaln(a + x, b + y) - betaln(a, b) - xlogy(x, treatment_share) - xlog1py(y, -treatment_share)
+        scipy.special.betaln(a + x, b + y)
+        - scipy.special.betaln(a, b)
+        - scipy.special.xlogy(x, treatment_share)
+        - scipy.special.xlog1py(y, -treatment_share)
     )
     return float(np.exp(-max(log_bayes_factor.max(), 0.0)))

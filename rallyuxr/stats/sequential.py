@@ -2,7 +2,7 @@
 
 import math
 
-from scipy.special import lambertw, ndtr, ndtri
+import scipy
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.analysis import AlwaysValid
@@ -66,10 +66,10 @@ def always_valid(estimate: DidEstimate, *, baseline_hours: int, post_hours: int,
     alpha = 1.0 - estimate.confidence_level
     g = _best_mixture(alpha) * _variance(baseline_hours, planned_hours) / _variance(baseline_hours, post_hours)
     z = math.sqrt((1.0 + g) / g * (math.log1p(g) - 2.0 * math.log(alpha)))
-    margin = -t_quantile(float(ndtr(-z)), dof) * estimate.std_error
+    margin = -t_quantile(float(scipy.special.ndtr(-z)), dof) * estimate.std_error
     if not math.isfinite(margin):
         return AlwaysValid(method=METHOD, reason="the interval is too wide to be represented")
-    z_seen = float(ndtri(t_sf(abs(estimate.estimate / estimate.std_error), dof)))
+    z_seen = float(scipy.special.ndtri(t_sf(abs(estimate.estimate / estimate.std_error), dof)))
     pvalue = math.sqrt(1.0 + g) * math.exp(-0.5 * z_seen**2 * g / (1.0 + g))
     return AlwaysValid(
         ci_lower=estimate.estimate - margin,
@@ -86,4 +86,4 @@ def _variance(baseline_hours: int, post_hours: int) -> float:
 
 def _best_mixture(alpha: float) -> float:
     """The g = τ² I with the smallest z, the root of g = log((1 + g)/α²) (Howard et al. 2021)."""
-    return float(-lambertw(-(alpha**2) / math.e, -1).real) - 1.0
+    return float(-scipy.special.lambertw(-(alpha**2) / math.e, -1).real) - 1.0

@@ -7,7 +7,7 @@ degrees of freedom give the normal distribution.
 from functools import lru_cache
 from typing import NamedTuple
 
-from scipy.special import stdtr, stdtrit
+import scipy
 
 
 class Interval(NamedTuple):
@@ -26,7 +26,7 @@ def t_quantile(p: float, dof: float) -> float:
     >>> round(t_quantile(0.975, 10), 6)
     2.228139
     """
-    return float(stdtrit(dof, p))
+    return float(scipy.special.stdtrit(dof, p))
 
 
 def t_sf(x: float, dof: float) -> float:
@@ -37,7 +37,7 @@ def t_sf(x: float, dof: float) -> float:
     >>> t_sf(40.0, 10) > 0
     True
     """
-    return float(stdtr(dof, -x))
+    return float(scipy.special.stdtr(dof, -x))
 
 
 def two_sided_pvalue(statistic: float, dof: float) -> float:

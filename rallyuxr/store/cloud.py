@@ -4,8 +4,8 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 from rallyuxr.settings import Settings
 from rallyuxr.store.faults import call
@@ -25,15 +25,15 @@ class Cloud:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._lock = Lock()
-        self._session: Any = boto3.Session(region_name=settings.region)
+        self._session = Session()
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """The boto3 client of `service`."""
+        """The botocore client of `service`."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.client(
-                    service, endpoint_url=self.settings.endpoint_url, config=CLIENT_CONFIG
+                self._clients[service] = self._session.create_client(
+                    service, self.settings.region, endpoint_url=self.settings.endpoint_url, config=CLIENT_CONFIG
                 )
             return self._clients[service]
 
