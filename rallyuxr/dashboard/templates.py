@@ -40,7 +40,7 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
             "All steps of the checkout on one page, against four pages.",
             {"conversion_rate": "primary", "average_order_value": "secondary", "support_contacts": "guardrail"},
             {
-                "conversion_rate": _rate(0.032, 0.002),
+                "conversion_rate": _rate(0.032, 0.0035),
                 "average_order_value": _skewed(52.0, 0.0),
                 "support_contacts": _rate(0.012, 0.0),
             },

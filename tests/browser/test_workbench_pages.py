@@ -88,7 +88,7 @@ def test_a_price_is_previewed_and_a_conflict_decided(
     price = page.get_by_role("spinbutton", name="Price of one dollar in USD")
     price.fill("12.5")
     price.press("Enter")
-    expect(page.get_by_text("would do")).to_be_visible()
+    expect(page.get_by_role("button", name="Save this price")).to_be_visible()
     update_metric_value(ctx, metric.metric_id, UpdateMetricValue(dollars_per_unit=Decimal(11)))
     page.get_by_role("button", name="Save this price").click()
     expect(page.get_by_text("while you were typing")).to_be_visible()
