@@ -19,12 +19,16 @@ from typing import Any
 
 
 class RallyError(Exception):
-    """The root; `details` carries machine-readable context that is safe to show."""
+    """The root; `details` carries machine-readable context that is safe to show.
 
-    def __init__(self, message: str, *, details: Mapping[str, Any] | None = None) -> None:
+    `internal` says that the message names parts of the deployment: it is for those who run it.
+    """
+
+    def __init__(self, message: str, *, details: Mapping[str, Any] | None = None, internal: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
+        self.internal = internal
 
 
 class InvalidInput(RallyError):

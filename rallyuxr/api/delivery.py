@@ -1,7 +1,9 @@
 """Large answers: within Lambda's limit directly, above it as a signed link."""
 
 import gzip
+import hashlib
 from datetime import timedelta
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -10,6 +12,10 @@ from rallyuxr.services.context import Context
 
 LARGEST_BODY = 4_000_000
 """Bytes of a body sent directly: Lambda answers 6 MB, and a compressed body grows by a third in base64."""
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing changed since the answer whose ETag is in If-None-Match."}
+}
+"""For the documents of routes that deliver."""
 LINK_LIVES = timedelta(hours=1)
 
 
@@ -23,8 +29,10 @@ def deliver(request: Request, context: Context, body: Answer, name: str) -> Resp
 def deliver_bytes(
     request: Request, context: Context, payload: bytes, media_type: str, name: str, *, attachment: bool = False
 ) -> Response:
-    """Answer with `payload`, compressed where the caller accepts it."""
-    headers = {"Vary": "Accept-Encoding"}
+    """Answer with `payload`, compressed where the caller accepts it, or with 304 where the caller has it."""
+    headers = {"Vary": "Accept-Encoding", "ETag": f'W/"{hashlib.sha256(payload).hexdigest()[:32]}"'}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
     if attachment:
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
     accepts_gzip = "gzip" in request.headers.get("accept-encoding", "")

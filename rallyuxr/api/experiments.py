@@ -9,9 +9,11 @@ from starlette.concurrency import run_in_threadpool
 
 from rallyuxr.api import answers
 from rallyuxr.api.answers import Answer
-from rallyuxr.api.delivery import deliver
+from rallyuxr.api.delivery import NOT_MODIFIED, deliver
 from rallyuxr.api.dependencies import Deployment, RequestId
 from rallyuxr.api.failures import UnsupportedMediaType, documented
+from rallyuxr.api.idempotency import idempotency_key
+from rallyuxr.api.links import leads_to
 from rallyuxr.api.security import Analyst, Viewer
 from rallyuxr.errors import NotFound
 from rallyuxr.models import CreateExperiment, Status
@@ -31,31 +33,28 @@ RESULTS_BODY: dict[str, Any] = {
         "text/csv": {"schema": {"type": "string"}},
     },
 }
-
-
-LINKS = {
-    operation: {"operationId": operation, "parameters": {"experiment_id": "$response.body#/data/experimentId"}}
-    for operation in (
-        "get_experiment",
-        "get_results",
-        "upload_results",
-        "change_status",
-        "archive",
-        "rerun",
-        "list_analyses",
-        "export_experiment",
-    )
-}
-CREATED: dict[int | str, dict[str, Any]] = {201: {"links": LINKS}}
-"""Where the answer to a creation leads, for readers and testers of the document."""
+CREATED = leads_to(
+    "get_experiment",
+    "get_results",
+    "upload_results",
+    "change_status",
+    "archive",
+    "rerun",
+    "list_analyses",
+    "export_experiment",
+    experiment_id="/data/experimentId",
+)
+ANALYSED = leads_to(
+    "get_analysis", experiment_id="/data/analysis/experimentId", analysis_id="/data/analysis/analysisId"
+)
 
 
 @router.post("", status_code=201, responses=CREATED | documented(409, 413))
 def create_experiment(
-    body: CreateExperiment, context: Deployment, caller: Analyst, request_id: RequestId
+    body: CreateExperiment, context: Deployment, caller: Analyst, request: Request, request_id: RequestId
 ) -> Answer[answers.ExperimentCreatedData]:
     """Create an experiment; a simulated one gets its results at once, every other one waits for data."""
-    made = experiments.create_experiment(context, body, request_id=request_id)
+    made = experiments.create_experiment(context, body, request_id=idempotency_key(request) or request_id)
     ready = made.created_at + SIMULATION_TAKES if made.data_source == "simulator" else made.end_date
     return Answer(
         data=answers.ExperimentCreatedData(
@@ -109,14 +108,14 @@ def get_experiment(
 
 @router.get(
     "/{experiment_id}/results",
-    responses=documented(404),
+    responses=NOT_MODIFIED | documented(404),
     response_model=Answer[answers.ExperimentResultsData | answers.LinkData],
 )
 def get_results(experiment_id: ExperimentId, context: Deployment, caller: Viewer, request: Request) -> Response:
     """Read an experiment's time series and newest analysis.
 
     The answer is gzip-compressed for callers that accept it. One too large for a Lambda's answer is
-    stored for a day and its signed link sent instead.
+    stored for a day and its signed link sent instead. With its ETag in If-None-Match an unchanged answer is a 304.
     """
     experiment = experiments.get_experiment(context, experiment_id)
     try:
@@ -175,7 +174,7 @@ def archive(experiment_id: ExperimentId, context: Deployment, caller: Analyst) -
     return Answer(data=answers.ExperimentBody(experiment=moved))
 
 
-@router.post("/{experiment_id}/analyses", status_code=201, responses=documented(404, 409))
+@router.post("/{experiment_id}/analyses", status_code=201, responses=ANALYSED | documented(404, 409))
 def rerun(experiment_id: ExperimentId, context: Deployment, caller: Analyst) -> Answer[answers.AnalysisData]:
     """Analyse the newest data with today's prices; the analyses before stay as they are."""
     return Answer(data=answers.AnalysisData(analysis=analyses.rerun_analysis(context, experiment_id)))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from rallyuxr.api.delivery import deliver_bytes
+from rallyuxr.api.delivery import NOT_MODIFIED, deliver_bytes
 from rallyuxr.api.dependencies import Deployment
 from rallyuxr.api.experiments import ExperimentId
 from rallyuxr.api.failures import documented
@@ -20,7 +20,11 @@ WRITERS: dict[str, tuple[Callable[..., bytes], Callable[..., bytes]]] = {
     "json": (exports.experiment_json, exports.portfolio_json),
 }
 FILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}, "description": "The file."}
+    200: {
+        "content": {"text/csv": {"schema": {"type": "string"}}, "application/json": {"schema": {}}},
+        "description": "The file, or a link to it where it is too large.",
+    },
+    **NOT_MODIFIED,
 }
 
 

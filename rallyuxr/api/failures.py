@@ -53,8 +53,11 @@ ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.Conflict, 409, "CONFLICT"),
     (TooLarge, 413, "TOO_LARGE"),
     (UnsupportedMediaType, 415, "UNSUPPORTED_MEDIA_TYPE"),
-    (errors.NotConfigured, 503, "SERVICE_UNAVAILABLE"),
     (errors.Unavailable, 503, "SERVICE_UNAVAILABLE"),
+)
+UNAVAILABLE = (
+    "A part of this service does not answer. Try again in a moment; if it persists, quote the requestId to whoever "
+    "runs this server."
 )
 HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
@@ -83,11 +86,20 @@ def answer(
 
 
 def domain_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer an error of RallyUXR's own."""
+    """Answer an error of RallyUXR's own; one that names parts of the deployment is logged and not told."""
+    if isinstance(error, errors.NotConfigured) or getattr(error, "internal", False):
+        return _internal_error(request, error)
     for kind, status, code in ANSWERS:
         if isinstance(error, kind):
             return answer(request, status, code, str(error), _details(error))
     return unexpected_error(request, error)
+
+
+def _internal_error(request: Request, error: Exception) -> JSONResponse:
+    logger.error("request %s failed: %s", request_id(request), error)
+    if isinstance(error, errors.InvalidInput):
+        return answer(request, 400, "VALIDATION_ERROR", "This cannot be stored; send less, or simpler values.")
+    return answer(request, 503, "SERVICE_UNAVAILABLE", UNAVAILABLE)
 
 
 def _details(error: Exception) -> dict[str, Any]:

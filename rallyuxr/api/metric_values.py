@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Header, Path, Response
 from pydantic.json_schema import SkipJsonSchema
 
 from rallyuxr.api import answers
 from rallyuxr.api.answers import Answer
 from rallyuxr.api.dependencies import Deployment
 from rallyuxr.api.failures import documented
+from rallyuxr.api.links import leads_to
 from rallyuxr.api.security import Admin, Viewer
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models import CreateMetricValue, Price, Record, UpdateMetricValue
+from rallyuxr.models import CreateMetricValue, MetricValue, Price, Record, UpdateMetricValue
 from rallyuxr.models.metric_value import CATEGORIES
 from rallyuxr.services import metric_values, repricing
 from rallyuxr.services.metric_values import MetricValueUpdate
@@ -21,6 +22,9 @@ router = APIRouter(prefix="/metric-values", tags=["metric values"])
 MetricIdPath = Annotated[str, Path(alias="id", pattern=r"^[a-z_]{1,64}$", examples=["conversion_rate"])]
 
 IfMatch = Annotated[str | SkipJsonSchema[None], Header(pattern=r'^(W/)?"?[0-9]{1,9}"?$', examples=['"3"'])]
+PRICED = leads_to(
+    "get_metric_value", "update_metric_value", "metric_history", "reprice_preview", id="/data/metric/metricId"
+)
 
 
 class RepriceRequest(Record):
@@ -36,16 +40,24 @@ def list_metric_values(context: Deployment, caller: Viewer) -> Answer[answers.Me
     return Answer(data=answers.MetricListData(metrics=found, categories=CATEGORIES, total_metrics=len(found)))
 
 
-@router.post("", status_code=201, responses=documented(409))
-def create_metric_value(body: CreateMetricValue, context: Deployment, caller: Admin) -> Answer[answers.MetricData]:
+@router.post("", status_code=201, responses=PRICED | documented(409))
+def create_metric_value(
+    body: CreateMetricValue, context: Deployment, caller: Admin, response: Response
+) -> Answer[answers.MetricData]:
     """Price a new metric."""
-    return Answer(data=answers.MetricData(metric=metric_values.create_metric_value(context, body)))
+    metric = metric_values.create_metric_value(context, body)
+    response.headers["ETag"] = _etag(metric)
+    return Answer(data=answers.MetricData(metric=metric))
 
 
 @router.get("/{id}", responses=documented(404))
-def get_metric_value(metric_id: MetricIdPath, context: Deployment, caller: Viewer) -> Answer[answers.MetricData]:
-    """Read one priced metric."""
-    return Answer(data=answers.MetricData(metric=metric_values.get_metric_value(context, metric_id)))
+def get_metric_value(
+    metric_id: MetricIdPath, context: Deployment, caller: Viewer, response: Response
+) -> Answer[answers.MetricData]:
+    """Read one priced metric; its ETag is what `If-Match` of a change takes."""
+    metric = metric_values.get_metric_value(context, metric_id)
+    response.headers["ETag"] = _etag(metric)
+    return Answer(data=answers.MetricData(metric=metric))
 
 
 @router.put("/{id}", responses=documented(404, 409))
@@ -54,12 +66,17 @@ def update_metric_value(
     body: UpdateMetricValue,
     context: Deployment,
     caller: Admin,
-    if_match: Annotated[
-        str | SkipJsonSchema[None], Header(pattern=r'^(W/)?"?[0-9]{1,9}"?$', examples=['"3"'])
-    ] = None,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> Answer[MetricValueUpdate]:
     """Change a price under the version the editor saw (`If-Match` or `expectedVersion`); else a 409."""
-    return Answer(data=metric_values.update_metric_value(context, metric_id, _under_version(body, if_match)))
+    updated = metric_values.update_metric_value(context, metric_id, _under_version(body, if_match))
+    response.headers["ETag"] = _etag(updated.metric)
+    return Answer(data=updated)
+
+
+def _etag(metric: MetricValue) -> str:
+    return f'"{metric.version}"'
 
 
 def _under_version(body: UpdateMetricValue, if_match: str | None) -> UpdateMetricValue:

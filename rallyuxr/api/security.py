@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
@@ -19,6 +20,7 @@ Role = Literal["viewer", "analyst", "admin"]
 RANK: dict[str, int] = {"viewer": 1, "analyst": 2, "admin": 3}
 ROLE_CLAIMS = ("rallyuxr_role", "roles", "cognito:groups")
 MERCHANT_CLAIM = "merchant_id"
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Caller:
     name: str | None
     role: Role
     merchants: frozenset[str] | None = None
+
+    @property
+    def runs_the_service(self) -> bool:
+        """Whether names of the deployment's parts may be told to this caller."""
+        return self.role == "admin" and self.merchants is None
 
     def require(self, role: Role) -> None:
         """Raise Forbidden unless the caller's role is at least `role` and not bound to merchants."""
@@ -64,9 +71,11 @@ def _words(claim: object) -> Iterable[str]:
 
 def current_caller(request: Request) -> Caller:
     """The caller of this request."""
-    if _is_open():
-        return Caller(name=None, role="admin")
     event = request.scope.get("aws.event", {})
+    if _is_open():
+        if not event:
+            _require_loopback(request)
+        return Caller(name=None, role="admin")
     claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims")
     if not claims:
         raise Unauthorized("Send a bearer token of the configured issuer in the Authorization header.")
@@ -77,6 +86,24 @@ def _is_open() -> bool:
     """Whether this process answers without tokens; a deployed function that was not told demands them."""
     unsaid = "jwt" if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else "open"
     return os.environ.get("RALLYUXR_API_AUTH", unsaid) == "open"
+
+
+def _require_loopback(request: Request) -> None:
+    """Refuse other machines, and other sites' pages in a browser on this one (by their origin or a false name)."""
+    asked, origin = request.headers.get("host", ""), request.headers.get("origin", "http://localhost")
+    machines = {request.client.host if request.client else None, _host_name(f"//{asked}"), _host_name(origin)}
+    if not machines <= LOOPBACK:
+        raise Forbidden(
+            "Without tokens this API answers programs and pages of its own machine only, under the name localhost "
+            "or 127.0.0.1. Deploy it with a token issuer to serve others."
+        )
+
+
+def _host_name(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 AnyCaller = Annotated[Caller, Depends(current_caller)]

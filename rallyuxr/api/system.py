@@ -6,7 +6,7 @@ from pydantic import Field
 from rallyuxr.api.answers import Answer
 from rallyuxr.api.dependencies import Deployment
 from rallyuxr.api.failures import documented
-from rallyuxr.api.security import Admin
+from rallyuxr.api.security import Admin, AnyCaller
 from rallyuxr.models import Record
 from rallyuxr.services import operations
 from rallyuxr.services.operations import FailureLine, HealthReport
@@ -34,9 +34,12 @@ class RedriveData(Record):
 
 
 @router.get("/health", responses=documented())
-def health(context: Deployment) -> Answer[HealthData]:
-    """Probe the database, the last analysis and the queue of failures."""
-    return Answer(data=HealthData(**dict(operations.health(context))))
+def health(context: Deployment, caller: AnyCaller) -> Answer[HealthData]:
+    """Probe the database, the last analysis and the queue of failures; explanations are for admins."""
+    report = dict(operations.health(context))
+    if not caller.runs_the_service:
+        report["explanations"] = {}
+    return Answer(data=HealthData(**report))
 
 
 @router.get("/failures", responses=documented())

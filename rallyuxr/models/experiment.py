@@ -43,7 +43,7 @@ class MetricPlan(Record):
     """
 
     role: Role = "primary"
-    non_inferiority_margin: float | None = Field(default=None, gt=0)
+    non_inferiority_margin: float | None = Field(default=None, ge=1e-12, le=1e12)
 
 
 class Projection(Record):
@@ -58,7 +58,7 @@ class Projection(Record):
 
     recurring: Flag = True
     horizon_days: int = Field(default=365, ge=1, le=3650)
-    coverage: float = Field(default=1.0, gt=0, le=1000)
+    coverage: float = Field(default=1.0, ge=1e-6, le=1000)
     annual_decay: float = Field(default=0.0, ge=0, lt=1)
 
 
@@ -70,12 +70,14 @@ class SimulatedMetric(Record):
     slow arm-specific noise relative to the baseline, `autocorrelation` its hour-to-hour memory.
     """
 
-    baseline: float
-    effect: float = 0.0
+    baseline: float = Field(ge=-1e12, le=1e12)
+    effect: float = Field(default=0.0, ge=-1e12, le=1e12)
     kind: Literal["proportion", "mean", "skewed"] = "mean"
     noise: float = Field(default=0.02, ge=0, le=1)
     autocorrelation: float = Field(default=0.5, ge=0, lt=1)
-    spread: float = Field(default=1.0, ge=0, description="participants' standard deviation over the baseline")
+    spread: float = Field(
+        default=1.0, ge=0, le=1e12, description="participants' standard deviation over the baseline"
+    )
 
 
 class SimulationPlan(Record):
@@ -83,7 +85,7 @@ class SimulationPlan(Record):
 
     seed: int = Field(default=1, ge=0, lt=2**63)
     participants_per_hour: int = Field(default=1000, ge=1, le=10_000_000)
-    treatment_share: float = Field(default=0.5, gt=0, lt=1)
+    treatment_share: float = Field(default=0.5, ge=1e-6, lt=1)
     daily_cycle: float = Field(default=0.3, ge=0, lt=1)
     weekly_cycle: float = Field(default=0.15, ge=0, lt=1)
     common_shock: float = Field(default=0.05, ge=0, le=1)

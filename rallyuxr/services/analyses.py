@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from rallyuxr.analysis import analyze
-from rallyuxr.errors import Conflict, VersionConflict
+from rallyuxr.errors import Conflict, InvalidInput, NotFound, VersionConflict
 from rallyuxr.models import (
     CurrentFinding,
     ExperimentAnalysis,
@@ -41,11 +41,22 @@ def analyze_version(ctx: Context, experiment_id: str, data_version: int) -> Expe
 
 
 def rerun_analysis(ctx: Context, experiment_id: str) -> ExperimentAnalysis:
-    """Analyse the newest data with today's prices; if the current analysis has the same inputs, give that."""
+    """Analyse the newest data with today's prices; if the current analysis has the same inputs, give that.
+
+    Raises:
+        NotFound: no such experiment.
+        Conflict: it has no data yet, or data that cannot be analysed for the reason given.
+    """
     experiment = ctx.store.experiments.get(experiment_id)
-    published = ctx.store.results.load(experiment_id)
+    try:
+        published = ctx.store.results.load(experiment_id)
+    except NotFound as missing:
+        raise Conflict(f"{missing.message} Upload some first.") from None
     prices = {value.metric_id: value for value in ctx.store.metric_values.get_many(experiment.metrics)}
-    analysis = analyze(published, prices, experiment=experiment)
+    try:
+        analysis = analyze(published, prices, experiment=experiment)
+    except InvalidInput as problem:
+        raise Conflict(f"Data version {published.data_version} cannot be analysed: {problem.message}") from None
     current = experiment.finding.analysis_id if experiment.finding else None
     if current and _inputs(current) == _inputs(analysis.analysis_id):
         return ctx.store.analyses.get(experiment_id, current)

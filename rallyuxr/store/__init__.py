@@ -34,12 +34,12 @@ class Store:
         self.metric_values = MetricValueRepository(self.dynamo)
         self.usage = UsageRepository(self.dynamo)
         self.audit = AuditTrail(self.dynamo)
-        self.idempotency = IdempotencyKeys(self.dynamo)
         self.failures = FailureQueue(self.cloud)
         self.functions = Functions(self.cloud)
         self.orders = OrderRepository(self.dynamo)
         self.aggregates = AggregateRepository(self.cloud)
         self.exports = ExportFiles(self.cloud)
+        self.idempotency = IdempotencyKeys(self.dynamo, self.exports)
 
 
 __all__ = [

@@ -9,6 +9,8 @@ from rallyuxr.models.base import Record, iso_z
 
 Attribute = dict[str, Any]
 Item = dict[str, Any]
+SMALLEST = 1e-130
+"""The cloud stores no number nearer to zero, but zero."""
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
@@ -29,6 +31,8 @@ def to_attribute(value: Any) -> Attribute:
         return {"S": value}
     if isinstance(value, bool):
         return {"BOOL": value}
+    if isinstance(value, float) and abs(value) < SMALLEST:
+        return {"N": "0"}
     if isinstance(value, int | float | Decimal):
         return {"N": str(value)}
     if isinstance(value, bytes):

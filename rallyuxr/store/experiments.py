@@ -63,7 +63,7 @@ class ExperimentRepository:
     def create(self, experiment: ExperimentDefinition, change: Change) -> None:
         """Store a new experiment; raises `Conflict` where the id is taken."""
         writes = [
-            create(EXPERIMENT_DEFINITION, _item(experiment)),
+            create(EXPERIMENT_DEFINITION, definition_item(experiment)),
             *_present(portfolio_write(None, experiment)),
             *usage.join_writes(experiment),
             audit_write(change, "experiment.created", experiment.id, after=record_item(experiment)),
@@ -107,7 +107,7 @@ class ExperimentRepository:
         """
         after = after.model_copy(update={"version": before.version + 1, "updated_at": change.at})
         writes = [
-            replace(EXPERIMENT_DEFINITION, _item(after), expected_version=before.version),
+            replace(EXPERIMENT_DEFINITION, definition_item(after), expected_version=before.version),
             *_present(portfolio_write(before, after, analysed_at=change.at if analysed else None)),
             *(usage.close_writes(before) if usage.is_active(before) and not usage.is_active(after) else ()),
             audit_write(change, action, before.id, record_item(before), record_item(after)),
@@ -192,7 +192,8 @@ class ExperimentRepository:
         )
 
 
-def _item(experiment: ExperimentDefinition) -> Item:
+def definition_item(experiment: ExperimentDefinition) -> Item:
+    """What the table holds of an experiment: the record, and its place in the listing."""
     moment = experiment.created_at.isoformat(timespec="microseconds")
     return {
         **record_item(experiment),

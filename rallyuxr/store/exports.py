@@ -16,12 +16,22 @@ class ExportFiles:
 
     def put_temporary(self, payload: bytes, media_type: str, name: str, *, lives: timedelta) -> str:
         """Store `payload` and give a link that reads it for `lives`."""
-        place = {"Bucket": self._cloud.bucket, "Key": f"{PREFIX}{secrets.token_urlsafe(24)}/{name}"}
         attachment = f'attachment; filename="{name}"'
-        self._cloud.call(
-            "s3", "put_object", **place, Body=payload, ContentType=media_type, ContentDisposition=attachment
-        )
+        key = self.put(payload, name, ContentType=media_type, ContentDisposition=attachment)
         link: str = self._cloud.client("s3").generate_presigned_url(
-            "get_object", Params=place, ExpiresIn=int(lives.total_seconds())
+            "get_object",
+            Params={"Bucket": self._cloud.bucket, "Key": key},
+            ExpiresIn=int(lives.total_seconds()),
         )
         return link
+
+    def put(self, payload: bytes, name: str, **about: str) -> str:
+        """Store `payload` under a key that nobody can guess, and give the key."""
+        key = f"{PREFIX}{secrets.token_urlsafe(24)}/{name}"
+        self._cloud.call("s3", "put_object", Bucket=self._cloud.bucket, Key=key, Body=payload, **about)
+        return key
+
+    def get(self, key: str) -> bytes:
+        """What was stored under `key`."""
+        stored: bytes = self._cloud.call("s3", "get_object", Bucket=self._cloud.bucket, Key=key)["Body"].read()
+        return stored

@@ -62,7 +62,9 @@ def call(operation: Callable[..., Any], /, **arguments: Any) -> Any:
                 "No AWS credentials were found; the embedded cloud takes any, such as test."
             ) from error
         except BotoCoreError as error:
-            raise Unavailable(f"The cloud did not answer: {error}. Try again; check that it runs.") from error
+            raise Unavailable(
+                f"The cloud did not answer: {error}. Try again; check that it runs.", internal=True
+            ) from error
         pause(attempt)
     raise Unavailable(f"The cloud was too busy for {ATTEMPTS} attempts; try again in a moment.")
 
@@ -97,10 +99,11 @@ def _domain_error(error: ClientError) -> RallyError:
         return NotFound(message)
     if code in NOT_DEPLOYED:
         return NotConfigured(
-            f"This stage is not deployed completely ({code}: {message}). Run `python -m infra apply` for it."
+            f"This stage is not deployed completely ({code}: {message}). Run `python -m infra apply` for it.",
+            internal=True,
         )
     if code in REFUSED:
-        return Forbidden(f"The cloud refused this: {message}")
+        return Forbidden(f"The cloud refused this: {message}", internal=True)
     if code in ("ValidationException", "ValidationError", "TransactionCanceledException", "InvalidParameterValue"):
-        return InvalidInput(f"The cloud cannot store this: {message}")
-    return Unavailable(f"The cloud answered {code}: {message}")
+        return InvalidInput(f"The cloud cannot store this: {message}", internal=True)
+    return Unavailable(f"The cloud answered {code}: {message}", internal=True)

@@ -1,4 +1,4 @@
-"""What a cold start of the API's Lambda pays for, it needs: the numerics are loaded by the first route that computes."""
+"""A cold start of the API's Lambda pays for what it needs: numerics are loaded by the first route that computes."""
 
 import subprocess
 import sys
