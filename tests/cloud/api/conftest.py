@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from socket import create_server
 
 import httpx
@@ -13,25 +14,23 @@ from rallyuxr.local import Deployment
 from tests.cloud.api.exchange import METRIC, answers, fresh_name, wait_for
 
 
-@pytest.fixture(scope="session")
-def uvicorn_url(deployed: Deployment) -> Iterator[str]:
+@contextmanager
+def served(environment: Mapping[str, str]) -> Iterator[str]:
+    """The API under uvicorn in this environment, while the context lasts."""
     with create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "rallyuxr.api.app:app",
-        "--port",
-        str(port),
-        "--log-level",
-        "warning",
-    ]
-    with subprocess.Popen(command, env={**os.environ, **deployed.environment()}) as server:
+    command = [sys.executable, "-m", "uvicorn", "rallyuxr.api.app:app", "--port", str(port)]
+    with subprocess.Popen([*command, "--log-level", "warning"], env={**os.environ, **environment}) as server:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(url), seconds=30)
+        wait_for(lambda: answers(url), seconds=60)
         yield url
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def uvicorn_url(deployed: Deployment) -> Iterator[str]:
+    with served(deployed.environment()) as url:
+        yield url
 
 
 @pytest.fixture(scope="session", params=["gateway", "uvicorn"])

@@ -71,3 +71,37 @@ def error_of(answer: httpx.Response, status: int, code: str) -> Data:
     assert error["message"]
     assert error["requestId"]
     return error
+
+
+def hourly_results(experiment_id: str, metric: str, *, lift: float = 0.0) -> Data:
+    """Two weeks of baseline and two of experiment, in the contract's shape."""
+    points: list[dict[str, Any]] = [
+        {
+            "timestamp": f"2025-01-{day:02d}T{hour:02d}:00:00Z",
+            "treatmentValue": 0.02 + 0.001 * ((day * 7 + hour * 5) % 11) / 11 + (lift if day >= 15 else 0),
+            "controlValue": 0.02 + 0.001 * ((day * 3 + hour * 7) % 13) / 13,
+            "treatmentSampleSize": 1000,
+            "controlSampleSize": 1000,
+        }
+        for day in range(1, 29)
+        for hour in range(24)
+    ]
+    post = [point for point in points if point["timestamp"] >= "2025-01-15"]
+    return {
+        "experimentId": experiment_id,
+        "metrics": {
+            metric: {
+                "timeSeries": points,
+                "summary": {
+                    "treatmentMean": sum(point["treatmentValue"] for point in post) / len(post),
+                    "controlMean": sum(point["controlValue"] for point in post) / len(post),
+                    "totalTreatmentSamples": 1000 * len(post),
+                    "totalControlSamples": 1000 * len(post),
+                },
+            }
+        },
+        "generatedAt": "2025-01-29T00:05:00Z",
+        "experimentPeriod": {"startDate": "2025-01-15", "endDate": "2025-01-29", "totalHours": len(post)},
+        "dataVersion": 1,
+        "dataSource": "api",
+    }

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cloud.api.exchange import EXPERIMENT, METRIC, data_of, error_of, fresh_name, wait_for
+from tests.cloud.api.exchange import EXPERIMENT, METRIC, data_of, error_of, fresh_name, hourly_results, wait_for
 
 HOURLY = {"timestamp", "treatmentValue", "controlValue", "treatmentSampleSize", "controlSampleSize"}
 DID_RESULT = {
@@ -24,40 +24,6 @@ DID_RESULT = {
 
 def created(api: httpx.Client, **changes: object) -> str:
     return str(data_of(api.post("/experiments", json={**EXPERIMENT, **changes}), 201)["experimentId"])
-
-
-def hourly_results(experiment_id: str, metric: str, *, lift: float = 0.0) -> dict[str, Any]:
-    """Two weeks of baseline and two of experiment, in the contract's shape."""
-    points = [
-        {
-            "timestamp": f"2025-01-{day:02d}T{hour:02d}:00:00Z",
-            "treatmentValue": 0.02 + 0.001 * ((day * 7 + hour * 5) % 11) / 11 + (lift if day >= 15 else 0),
-            "controlValue": 0.02 + 0.001 * ((day * 3 + hour * 7) % 13) / 13,
-            "treatmentSampleSize": 1000,
-            "controlSampleSize": 1000,
-        }
-        for day in range(1, 29)
-        for hour in range(24)
-    ]
-    post = [point for point in points if point["timestamp"] >= "2025-01-15"]
-    return {
-        "experimentId": experiment_id,
-        "metrics": {
-            metric: {
-                "timeSeries": points,
-                "summary": {
-                    "treatmentMean": sum(point["treatmentValue"] for point in post) / len(post),
-                    "controlMean": sum(point["controlValue"] for point in post) / len(post),
-                    "totalTreatmentSamples": 1000 * len(post),
-                    "totalControlSamples": 1000 * len(post),
-                },
-            }
-        },
-        "generatedAt": "2025-01-29T00:05:00Z",
-        "experimentPeriod": {"startDate": "2025-01-15", "endDate": "2025-01-29", "totalHours": len(post)},
-        "dataVersion": 1,
-        "dataSource": "api",
-    }
 
 
 def analysed(api: httpx.Client, experiment_id: str) -> dict[str, Any]:
