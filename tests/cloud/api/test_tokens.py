@@ -1,6 +1,7 @@
 """Each role, and each token that should not count, against each endpoint of an API behind a JWT authorizer."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +14,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.resources.api import Tokens
+from rallyuxr.api.app import create_app
 from rallyuxr.local import Endpoint, deploy
 from tests.cloud.api.exchange import EXPERIMENT, METRIC, data_of, error_of, fresh_name
 
 AUDIENCE = "rallyuxr"
 VIEWER, ANALYST, ADMIN = "viewer", "analyst", "admin"
+ORDER: dict[str, Any] = {
+    "merchantId": "m-1",
+    "orderId": "o-1",
+    "time": "2025-01-02T10:15:00Z",
+    "customerId": "ann",
+    "currency": "EUR",
+    "items": [{"sku": "tea", "quantity": 2, "unitPrice": 4.5}],
+}
+MERCHANT = {"merchantId": "m-1", "name": "M", "currency": "EUR", "timeZone": "UTC"}
 ENDPOINTS: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
     (VIEWER, "GET", "/health", None),
     (VIEWER, "GET", "/experiments", None),
@@ -36,13 +47,23 @@ ENDPOINTS: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
     (ANALYST, "PUT", "/experiments/{id}/status", {"status": "running"}),
     (ANALYST, "POST", "/experiments/{id}/archive", None),
     (ANALYST, "POST", "/experiments/{id}/analyses", None),
+    (VIEWER, "GET", "/experiments/{id}/analyses/none", None),
+    (VIEWER, "GET", "/merchants", None),
+    (VIEWER, "GET", "/merchants/{merchant}/orders", None),
+    (VIEWER, "GET", "/merchants/{merchant}/orders/o-1", None),
+    (VIEWER, "GET", "/merchants/{merchant}/analytics?granularity=daily&from=2025-01-01&to=2025-01-08", None),
+    (ANALYST, "POST", "/orders", ORDER),
     (ANALYST, "POST", "/orders/batch", {"orders": []}),
-    (ANALYST, "POST", "/merchants", {"merchantId": "m-1", "name": "M", "currency": "EUR", "timeZone": "UTC"}),
+    (ANALYST, "POST", "/merchants", MERCHANT),
     (ADMIN, "POST", "/metric-values", METRIC),
     (ADMIN, "PUT", "/metric-values/{metric}", {"dollarsPerUnit": 5}),
     (ADMIN, "GET", "/failures", None),
     (ADMIN, "POST", "/failures/redrive", None),
 )
+OF_MERCHANTS = {"/merchants", "/merchants/{merchant}/orders", "/merchants/{merchant}/orders/o-1"} | {
+    path for _, _, path, _ in ENDPOINTS if path.startswith("/merchants/{merchant}/analytics")
+}
+"""What a token of merchants may read, of its own."""
 RANK = {VIEWER: 1, ANALYST: 2, ADMIN: 3}
 
 
@@ -57,7 +78,7 @@ class Issuer:
         class Pages(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 discovery = self.path.endswith("openid-configuration")
-                body = json.dumps({"jwks_uri": f"{issuer.url}/keys"} if discovery else keys).encode()
+                body = json.dumps({"jwks_uri": f"{url}/keys"} if discovery else keys).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -66,9 +87,8 @@ class Issuer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        issuer = self
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def token(self, role: str | None = VIEWER, **changes: object) -> str:
@@ -104,12 +124,15 @@ def guarded(cloud: Endpoint, issuer: Issuer) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def stored(guarded: httpx.Client, issuer: Issuer) -> dict[str, str]:
-    """An experiment and a metric to ask for."""
+    """An experiment, a metric and a merchant to ask for."""
     admin = bearer(issuer.token(ADMIN))
     metric = fresh_name()
     data_of(guarded.post("/metric-values", json={**METRIC, "metricId": metric}, headers=admin), 201)
     made = data_of(guarded.post("/experiments", json={**EXPERIMENT, "dataSource": "api"}, headers=admin), 201)
-    return {"id": made["experimentId"], "metric": metric}
+    for merchant in ("m-1", "m-2"):
+        data_of(guarded.post("/merchants", json={**MERCHANT, "merchantId": merchant}, headers=admin), 201)
+    data_of(guarded.post("/orders", json=ORDER, headers=admin), 201)
+    return {"id": made["experimentId"], "metric": metric, "merchant": "m-1"}
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -150,10 +173,42 @@ def test_a_token_that_does_not_count_reaches_nothing(
     }
     for headers in worthless.values():
         assert ask(guarded, endpoint, stored, headers).status_code == 401
-    if endpoint[2] != "/health":
-        error_of(ask(guarded, endpoint, stored, bearer(issuer.token(None))), 403, "FORBIDDEN")
-        merchant = bearer(issuer.token(ADMIN, merchant_id="m-1"))
-        error_of(ask(guarded, endpoint, stored, merchant), 403, "FORBIDDEN")
+    error_of(ask(guarded, endpoint, stored, bearer(issuer.token(None))), 403, "FORBIDDEN")
+    error_of(ask(guarded, endpoint, stored, bearer(issuer.token("owner"))), 403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint[1]} {endpoint[2]}")
+@pytest.mark.parametrize("merchants", [["m-1"], ["m-2"], []], ids=["own", "other", "none"])
+def test_a_merchants_token_reads_that_merchant_and_nothing_else(
+    guarded: httpx.Client,
+    issuer: Issuer,
+    stored: dict[str, str],
+    endpoint: tuple[str, str, str, Any],
+    merchants: list[str],
+) -> None:
+    answer = ask(guarded, endpoint, stored, bearer(issuer.token(ADMIN, merchant_id=merchants)))
+    _, method, path, _ = endpoint
+    if path == "/health":
+        assert not data_of(answer).get("explanations")
+    elif path == "/merchants" and method == "GET":
+        assert [one["merchantId"] for one in data_of(answer)["merchants"]] == merchants
+    elif path in OF_MERCHANTS and method == "GET" and merchants == ["m-1"]:
+        data_of(answer)
+    else:
+        error_of(answer, 403, "FORBIDDEN")
+
+
+def test_the_table_names_every_operation() -> None:
+    """A route that is new must say here who may call it."""
+    listed = {
+        (method, re.sub(r"\{\w+\}|(?<=/)(none|o-1)$", "{}", path.split("?")[0])) for _, method, path, _ in ENDPOINTS
+    }
+    served = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path))
+        for path, operations in create_app().openapi()["paths"].items()
+        for method in operations
+    }
+    assert listed == served
 
 
 def test_what_is_written_carries_the_callers_name(
