@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rallyuxr.models import CreateExperiment, ExperimentDefinition
-from rallyuxr.store.attributes import SMALLEST, from_attributes, read_record, record_item, to_attribute, to_attributes
+from rallyuxr.store.attributes import (
+    SMALLEST,
+    from_attributes,
+    read_record,
+    record_item,
+    to_attribute,
+    to_attributes,
+)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100))
