@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.dynamodb_units import item_bytes
-from rallyuxr.errors import NotFound
+from rallyuxr.errors import Conflict, NotFound
 from rallyuxr.local import Endpoint
 from rallyuxr.models import EventStudy, ExperimentAnalysis
 from rallyuxr.services.analyses import (
@@ -100,7 +100,7 @@ def test_what_is_not_there_is_said_to_be_missing(ctx: Context) -> None:
     assert list_analyses(ctx, experiment.id) == ()
     with pytest.raises(NotFound, match="no analysis 'x'"):
         get_analysis(ctx, experiment.id, "x")
-    with pytest.raises(NotFound, match="no results yet"):
+    with pytest.raises(Conflict, match="no results yet"):
         rerun_analysis(ctx, experiment.id)
     with pytest.raises(NotFound, match="no experiment 'nobody'"):
         list_analyses(ctx, "nobody")
