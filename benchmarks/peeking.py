@@ -8,7 +8,8 @@ import argparse
 import numpy as np
 
 from rallyuxr.simulation.noise import null_arms
-from rallyuxr.stats import always_valid, did_series_batch
+from rallyuxr.stats.sequential import always_valid
+from rallyuxr.stats.series import did_series_batch
 
 KINDS = (("autoregressive", 0.0), ("autoregressive", 0.6), ("autoregressive", 0.9), ("drift under sampling", 0.9))
 

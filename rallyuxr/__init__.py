@@ -13,9 +13,9 @@ True
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from rallyuxr.lazy import homes, load
 from rallyuxr.version import __version__
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
@@ -53,53 +53,49 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from rallyuxr.stats.series import did_series as did_series
     from rallyuxr.stats.staggered import did_staggered as did_staggered
 
-_NAMES_BY_MODULE = {
-    "rallyuxr.analysis": ("analyze",),
-    "rallyuxr.errors": (
-        "Conflict",
-        "Forbidden",
-        "InvalidData",
-        "InvalidInput",
-        "NotConfigured",
-        "NotFound",
-        "RallyError",
-        "Unavailable",
-        "VersionConflict",
-    ),
-    "rallyuxr.ingest": ("Problem", "ReadOptions", "Upload", "inspect_results", "read_results"),
-    "rallyuxr.models": (
-        "CreateExperiment",
-        "CreateMetricValue",
-        "DidEstimate",
-        "Experiment",
-        "ExperimentAnalysis",
-        "ExperimentData",
-        "ExperimentPlan",
-        "ExperimentResult",
-        "MetricSeries",
-        "MetricValue",
-        "SimulatedMetric",
-        "SimulationPlan",
-        "UnitPanel",
-    ),
-    "rallyuxr.publishing": ("publish_results",),
-    "rallyuxr.simulation": ("simulate",),
-    "rallyuxr.stats.panel": ("did_panel",),
-    "rallyuxr.stats.series": ("did_series",),
-    "rallyuxr.stats.staggered": ("did_staggered",),
-}
-_HOMES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
+_HOMES = homes(
+    {
+        "rallyuxr.analysis": ("analyze",),
+        "rallyuxr.errors": (
+            "Conflict",
+            "Forbidden",
+            "InvalidData",
+            "InvalidInput",
+            "NotConfigured",
+            "NotFound",
+            "RallyError",
+            "Unavailable",
+            "VersionConflict",
+        ),
+        "rallyuxr.ingest": ("Problem", "ReadOptions", "Upload", "inspect_results", "read_results"),
+        "rallyuxr.models": (
+            "CreateExperiment",
+            "CreateMetricValue",
+            "DidEstimate",
+            "Experiment",
+            "ExperimentAnalysis",
+            "ExperimentData",
+            "ExperimentPlan",
+            "ExperimentResult",
+            "MetricSeries",
+            "MetricValue",
+            "SimulatedMetric",
+            "SimulationPlan",
+            "UnitPanel",
+        ),
+        "rallyuxr.publishing": ("publish_results",),
+        "rallyuxr.simulation": ("simulate",),
+        "rallyuxr.stats.panel": ("did_panel",),
+        "rallyuxr.stats.series": ("did_series",),
+        "rallyuxr.stats.staggered": ("did_staggered",),
+    }
+)
 
 __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name's module on first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rallyuxr' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    return load(name, _HOMES, globals())
 
 
 def __dir__() -> list[str]:

@@ -57,21 +57,21 @@ def composite(
     scale = np.abs(influence.effect_contribution[chosen]).max(axis=1)
     size = float(np.abs(total.effect_contribution).max())
     stacked = np.concatenate(
-        [total.effect_contribution / size, influence.effect_contribution[chosen] / scale[:, None]]
+        [
+            total.effect_contribution / size,
+            influence.effect_contribution[chosen] / scale[:, None],
+            total.memory / np.abs(total.memory).max(),
+        ]
     )
-    windows = long_run.cut_windows(
-        stacked[None],
-        total.memory / np.abs(total.memory).max(),
-        total.used,
-        total.windows,
-        periods_per_day=periods_per_day,
+    hours = long_run.adjusted_contributions(
+        stacked[None], total.used, total.windows, periods_per_day=periods_per_day
     )
     with np.errstate(all="ignore"):
-        noise = long_run.prewhitened_ewc(windows)
+        noise = long_run.prewhitened_ewc(hours)
     covariance = noise.covariance[0]
     return Composite(
         estimate=float(total.estimate[0]),
         std_error=float(np.sqrt(covariance[0, 0])) * size,
-        dof=float(min(noise.dof[0], total.hours_used.sum() - len(windows))),
+        dof=float(min(noise.dof[0], total.hours_used.sum() - len(total.windows))),
         covariance=covariance[1:, 1:] * np.outer(scale, scale),
     )

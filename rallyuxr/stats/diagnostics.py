@@ -12,7 +12,7 @@ from rallyuxr.stats.event_study import DailyDifferences
 from rallyuxr.stats.influence import InfluenceSeries, influence_series
 from rallyuxr.stats.regular_grid import RegularGrid
 from rallyuxr.stats.series import ROUNDING, estimates_from_influence
-from rallyuxr.stats.student import interval, t_quantile, two_sided_pvalue
+from rallyuxr.stats.student import t_quantile, t_quantiles, two_sided_pvalues
 
 Array = NDArray[np.float64]
 
@@ -54,13 +54,23 @@ def trend_slopes(
     distance = difference.shape[1] / 2 + (daily.difference.shape[1] - daily.start if pre else daily.start) / 2
     with np.errstate(all="ignore"):
         std_error = np.sqrt(variance / grid.periods_per_day / spread)
-        varies = std_error * np.sqrt(spread) > ROUNDING * daily.level
-    rows = zip(slope.tolist(), std_error.tolist(), dof.tolist(), count.tolist(), varies.tolist(), strict=True)
+        known = (count >= MIN_TREND_DAYS) & (std_error * np.sqrt(spread) > ROUNDING * daily.level)
+        detectable = t_quantiles(0.5 + confidence_level / 2, dof) * std_error
+        columns = {
+            "estimate": slope,
+            "std_error": std_error,
+            "dof": dof,
+            "pvalue": two_sided_pvalues(slope / std_error, dof),
+            "ci_lower": slope - detectable,
+            "ci_upper": slope + detectable,
+            "minimum_detectable": detectable,
+        }
+        if pre:
+            columns["implied_bias"] = detectable * distance
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return tuple(
-        _slope(row_slope, row_error, row_dof, confidence_level, distance if pre else None)
-        if days_seen >= MIN_TREND_DAYS and row_varies
-        else Slope(reason=_no_slope(days_seen))
-        for row_slope, row_error, row_dof, days_seen, row_varies in rows
+        Slope(**dict(zip(columns, row, strict=True))) if row_known else Slope(reason=_no_slope(days_seen))
+        for row, row_known, days_seen in zip(rows, known.tolist(), count.tolist(), strict=True)
     )
 
 
@@ -200,39 +210,25 @@ def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -
     metrics, length = used.shape
     if length < 2 * long_run.MIN_HOURS:
         return np.full(metrics, np.nan), np.full(metrics, np.nan)
-    contribution = _around_line(influence.effect_contribution[:, hours], used)
-    memory = _around_line(influence.memory[:, hours], used)
-    scale = np.maximum(np.abs(contribution).max(axis=1), np.finfo(float).tiny)
+    series = np.stack([influence.effect_contribution[:, hours], influence.memory[:, hours]], axis=1)
+    series = _around_line(series, used)
+    scale = np.maximum(np.abs(series[:, 0]).max(axis=1), np.finfo(float).tiny)
+    series[:, 0] /= scale[:, None]
     cosines = max(long_run.MIN_COSINES, round(long_run.COSINE_RATE * length ** (2 / 3)))
     with np.errstate(all="ignore"):
-        windows = long_run.cut_windows(
-            (contribution / scale[:, None])[:, None], memory, used, [slice(None)], periods_per_day=per_day
+        noise = long_run.prewhitened_ewc(
+            long_run.adjusted_contributions(series, used, (slice(0, length),), periods_per_day=per_day)
         )
-        noise = long_run.prewhitened_ewc(windows)
         variance = noise.covariance[:, 0, 0] * (scale * length) ** 2 / length
     return variance * cosines / (cosines - 1), noise.dof
 
 
-def _around_line(rows: Array, used: NDArray[np.bool_]) -> Array:
-    """Series (M, L) less their least-squares line; hours not used stay 0."""
-    position = np.arange(rows.shape[1]) - (rows.shape[1] - 1) / 2
-    slope = rows @ position / (position @ position)
-    return np.where(used, rows - slope[:, None] * position, 0.0)
-
-
-def _slope(estimate: float, std_error: float, dof: float, confidence_level: float, distance: float | None) -> Slope:
-    lower, upper = interval(estimate, std_error, dof, confidence_level)
-    detectable = t_quantile(0.5 + confidence_level / 2, dof) * std_error
-    return Slope(
-        estimate=estimate,
-        std_error=std_error,
-        dof=dof,
-        pvalue=two_sided_pvalue(estimate / std_error, dof),
-        ci_lower=lower,
-        ci_upper=upper,
-        minimum_detectable=detectable,
-        implied_bias=None if distance is None else detectable * distance,
-    )
+def _around_line(series: Array, used: NDArray[np.bool_]) -> Array:
+    """Series (M, K, L) less their least-squares lines; hours not used (M, L) stay 0."""
+    position = np.arange(series.shape[-1]) - (series.shape[-1] - 1) / 2
+    slope = series @ position / (position @ position)
+    around: Array = series - slope[..., None] * position
+    return around if used.all() else np.where(used[:, None], around, 0.0)
 
 
 def _no_slope(days: int) -> str:

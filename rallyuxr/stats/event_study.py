@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy
@@ -38,7 +38,7 @@ class DailyDifferences:
     start: int
     level: Array
 
-    @property
+    @cached_property
     def present(self) -> NDArray[np.bool_]:
         """(M, N) days that have data."""
         return np.isfinite(self.difference)
@@ -167,8 +167,8 @@ class _Scatter:
 def _scatter(daily: DailyDifferences) -> _Scatter:
     squares = products = 0.0
     for window in daily.windows:
-        deviation = daily.difference[:, window] - _mean(daily.difference[:, window])[:, None]
-        deviation = np.nan_to_num(deviation)
+        days = daily.difference[:, window]
+        deviation = np.where(daily.present[:, window], days - _mean(days)[:, None], 0.0)
         squares = squares + np.square(deviation).sum(axis=1)
         products = products + (deviation[:, 1:] * deviation[:, :-1]).sum(axis=1)
     counts = [daily.present[:, window].sum(axis=1) for window in daily.windows]

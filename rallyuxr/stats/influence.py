@@ -18,6 +18,8 @@ from rallyuxr.errors import InvalidInput
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+NEEDED = "needs finite hourly values of shape (T,) or (metrics, T), NaN where missing"
+
 
 @dataclass(frozen=True, eq=False)
 class InfluenceSeries:
@@ -60,7 +62,7 @@ class InfluenceSeries:
     @property
     def windows(self) -> tuple[slice, ...]:
         """The baseline, where there is one, and the post window."""
-        post = slice(self.start, None)
+        post = slice(self.start, self.used.shape[1])
         return (slice(0, self.start), post) if self.start else (post,)
 
     @property
@@ -72,7 +74,9 @@ class InfluenceSeries:
     @cached_property
     def hours_used(self) -> Array:
         """(M, W) hours with data in each window."""
-        return np.stack([self.used[:, window].astype(float).sum(axis=1) for window in self.windows], axis=1)
+        return np.stack(
+            [np.add.reduce(self.used[:, window], axis=1, dtype=float) for window in self.windows], axis=1
+        )
 
     def combined(self, weights: Sequence[float] | Array) -> "InfluenceSeries":
         """The one effect Σ w·effect over the metrics, for instance their sum in dollars.
@@ -142,25 +146,31 @@ def influence_series(
     [[0.5, -0.5, 0.5, -0.5]]
     """
     start = _start(post)
-    values = [_rows(treatment, "treatment"), _rows(control, "control")]
-    counts = [_counts(treatment_n, values[0], "treatment_n"), _counts(control_n, values[1], "control_n")]
-    if values[0].shape != values[1].shape or values[0].shape[1] != np.size(post):
-        shapes = f"{values[0].shape}, {values[1].shape} and {np.size(post)}"
+    rows = _rows(treatment, "treatment"), _rows(control, "control")
+    counts = _counts(treatment_n, rows[0], "treatment_n"), _counts(control_n, rows[1], "control_n")
+    if rows[0].shape != rows[1].shape or rows[0].shape[1] != np.size(post):
+        shapes = f"{rows[0].shape}, {rows[1].shape} and {np.size(post)}"
         raise InvalidInput(f"treatment, control and post have shapes {shapes}: they need the same hours")
-    used = np.isfinite(values[0]) & np.isfinite(values[1])
-    for given in counts:
+    values = np.stack(rows)
+    seen = np.isfinite(values)
+    if not seen.all():
+        _refuse_infinite(values)
+    weights = np.ones_like(values)
+    for arm, given in enumerate(counts):
         if given is not None:
-            used &= given > 0
+            weights[arm] = given
+            seen[arm] &= given > 0
+    used = seen[0] & seen[1]
+    if not used.all():
+        values, weights = np.where(used, values, 0.0), np.where(used, weights, 0.0)
     with np.errstate(all="ignore"):
-        arms = [_arm(y, n, used, start) for y, n in zip(values, counts, strict=True)]
-        memory = arms[0].deviation - arms[1].deviation
-        if counts[0] is not None or counts[1] is not None:
-            memory = _rescaled(memory, counts, used, start)
-        return _assembled(arms[0], arms[1], _where_used(memory, used), used, start)
+        weighted = any(given is not None for given in counts)
+        memory_weight = _standing(weights, used) if weighted else None
+        return _assembled(_arms(values, weights, used, start), memory_weight, used, start)
 
 
-class _Arm(NamedTuple):
-    """One arm: window means as base + mean, hourly deviations and contributions, largest value."""
+class _Arms(NamedTuple):
+    """Both arms (2, ...): window means as base + mean, hourly deviations and contributions, largest value."""
 
     base: Array
     pre: Array
@@ -170,79 +180,84 @@ class _Arm(NamedTuple):
     level: Array
 
 
-def _arm(values: Array, counts: Array | None, used: Mask, start: int) -> _Arm:
-    """Weighted window means, taken around a base so that a large offset costs no digits."""
-    filled = _where_used(values, used)
-    base = _means(filled, used)
-    deviation = filled - base[:, None]
-    contribution = used.astype(float) if counts is None else np.where(used, counts, 0.0)
+def _arms(values: Array, weights: Array, used: Mask, start: int) -> _Arms:
+    """Weighted window means of (2, M, T), taken around a base so that a large offset costs no digits.
+
+    Hours left out hold 0 in values and weights.
+    """
+    base = _means(values, used)
+    deviation = values - base[..., None]
+    contribution = weights.copy()
     means = []
     for window in (slice(0, start), slice(start, None)):
-        shares, around = contribution[:, window], deviation[:, window]
-        shares /= shares.sum(axis=1, keepdims=True)
-        mean = np.einsum("mt,mt->m", shares, around)
-        around -= mean[:, None]
+        shares, around = contribution[..., window], deviation[..., window]
+        shares /= np.add.reduce(shares, axis=-1, keepdims=True)
+        mean = np.vecdot(shares, around)
+        around -= mean[..., None]
         shares *= around
         means.append(mean)
-    level = np.maximum(filled.max(axis=1, initial=0.0), -filled.min(axis=1, initial=0.0))
-    return _Arm(base, means[0], means[1], deviation, contribution, level)
-
-
-def _where_used(values: Array, used: Mask) -> Array:
-    """The values with 0 in place of the hours left out."""
-    return values if used.all() else np.where(used, values, 0.0)
+    level = np.maximum(values.max(axis=-1, initial=0.0), -values.min(axis=-1, initial=0.0)).max(axis=0)
+    return _Arms(base, means[0], means[1], deviation, contribution, level)
 
 
 def _means(values: Array, used: Mask) -> Array:
     """Plain means over the used hours; the others hold 0."""
-    means: Array = values.sum(axis=1) / np.maximum(used.astype(float).sum(axis=1), 1.0)
+    means: Array = np.add.reduce(values, axis=-1) / np.maximum(used.sum(axis=-1), 1)
     return means
 
 
-def _rescaled(difference: Array, counts: Sequence[Array | None], used: Mask, start: int) -> Array:
-    """The difference times (participants behind it)^¼ over its mean, around its window means again.
+def _standing(weights: Array, used: Mask) -> Array:
+    """(M, T) quarter root of the participants behind a difference of two means, over its mean.
 
-    Behind a difference of two means stand their counts' harmonic sum, 1 / (1/n + 1/m).
+    Behind the difference stand the counts' harmonic sum, 1 / (1/n + 1/m). Hours left out are 0.
     """
-    treatment_n, control_n = (np.ones_like(difference) if given is None else given for given in counts)
-    share = treatment_n / (treatment_n + control_n)
-    root = _where_used(share * control_n, used) ** 0.25
-    rescaled: Array = difference * root / _means(root, used)[:, None]
-    for window in (slice(0, start), slice(start, None)):
-        rescaled[:, window] -= _means(rescaled[:, window], used[:, window])[:, None]
-    return rescaled
+    harmonic = weights[0] / (weights[0] + weights[1]) * weights[1]
+    root = (harmonic if used.all() else np.where(used, harmonic, 0.0)) ** 0.25
+    standing: Array = root / _means(root, used)[:, None]
+    return standing
 
 
-def _assembled(treatment: _Arm, control: _Arm, memory: Array, used: Mask, start: int) -> InfluenceSeries:
-    effect = treatment.contribution - control.contribution
-    baseline = control.contribution.copy()
+def _memory(arms: _Arms, standing: Array | None, used: Mask, start: int) -> Array:
+    """The arms' difference around its window means, times what stands behind it, around its means again."""
+    memory: Array = arms.deviation[0] - arms.deviation[1]
+    if standing is not None:
+        memory *= standing
+        for window in (slice(0, start), slice(start, None)):
+            memory[:, window] -= _means(memory[:, window], used[:, window])[:, None]
+    return memory if used.all() else np.where(used, memory, 0.0)
+
+
+def _assembled(arms: _Arms, standing: Array | None, used: Mask, start: int) -> InfluenceSeries:
+    treatment, control = 0, 1
+    effect = arms.contribution[treatment] - arms.contribution[control]
+    baseline = arms.contribution[control].copy()
     baseline[:, :start] = effect[:, :start]
-    effect[:, :start] *= -1.0
-    post_means = treatment.base + treatment.post, control.base + control.post
+    np.negative(effect[:, :start], out=effect[:, :start])
+    means = np.full((len(effect), 4), np.nan)
+    means[:, 1::2] = (arms.base + arms.post).T
     if start:
-        change = control.post - control.pre
-        estimate = (treatment.post - treatment.pre) - change
-        counterfactual = treatment.base + treatment.pre + change
-        pre_means = treatment.base + treatment.pre, control.base + control.pre
+        means[:, ::2] = (arms.base + arms.pre).T
+        changes = arms.post - arms.pre
+        estimate = changes[treatment] - changes[control]
+        counterfactual = means[:, 0] + changes[control]
     else:
-        estimate = (treatment.base - control.base) + (treatment.post - control.post)
-        counterfactual = post_means[1]
-        pre_means = np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
+        estimate = (arms.base[treatment] - arms.base[control]) + (arms.post[treatment] - arms.post[control])
+        counterfactual = means[:, 3]
     return InfluenceSeries(
         estimate=estimate,
         counterfactual=counterfactual,
         effect_contribution=effect,
         counterfactual_contribution=baseline,
-        memory=memory,
+        memory=_memory(arms, standing, used, start),
         used=used,
         start=start,
-        cell_means=np.stack([pre_means[0], post_means[0], pre_means[1], post_means[1]], axis=1),
-        level=np.maximum(treatment.level, control.level),
+        cell_means=means,
+        level=arms.level,
     )
 
 
 def _start(post: ArrayLike) -> int:
-    flags = np.asarray(post).astype(bool)
+    flags = np.asarray(post, dtype=bool)
     if flags.ndim != 1 or not flags.any():
         raise InvalidInput("post needs one flag an hour, true from the experiment's start on; none is true")
     start = int(np.argmax(flags))
@@ -252,10 +267,16 @@ def _start(post: ArrayLike) -> int:
 
 
 def _rows(values: ArrayLike, name: str) -> Array:
-    rows = np.atleast_2d(np.asarray(values, dtype=float))
-    if rows.ndim != 2 or np.isinf(rows).any():
-        raise InvalidInput(f"{name} needs finite hourly values of shape (T,) or (metrics, T), NaN where missing")
-    return rows
+    rows = np.asarray(values, dtype=float)
+    if rows.ndim not in (1, 2):
+        raise InvalidInput(f"{name} {NEEDED}")
+    return rows[None, :] if rows.ndim == 1 else rows
+
+
+def _refuse_infinite(values: Array) -> None:
+    for name, arm in zip(("treatment", "control"), values, strict=True):
+        if np.isinf(arm).any():
+            raise InvalidInput(f"{name} {NEEDED}")
 
 
 def _counts(counts: ArrayLike | None, values: Array, name: str) -> Array | None:
@@ -264,6 +285,8 @@ def _counts(counts: ArrayLike | None, values: Array, name: str) -> Array | None:
     rows = _rows(counts, name)
     if rows.shape != values.shape:
         raise InvalidInput(f"{name} has shape {rows.shape} for values of shape {values.shape}: give one each")
+    if np.isinf(rows).any():
+        raise InvalidInput(f"{name} {NEEDED}")
     if (rows < 0).any():
         raise InvalidInput(f"{name} holds negative counts: leave the hour out or make it NaN")
     return rows

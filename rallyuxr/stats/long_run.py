@@ -1,8 +1,8 @@
 """Variance of a sum of serially correlated hours: the estimators that an effect's error can rest on.
 
-Each estimator takes the same thing: windows (baseline and post, or post alone) that hold what every
-hour contributes to the errors of K estimates. The errors are the sums of the contributions over all
-hours; the estimators answer with their covariance. Degrees of freedom are those of estimate 0.
+Each estimator takes the same thing: what every hour contributes to the errors of K estimates, and the
+windows (baseline and post, or post alone) that hold the hours. The errors are the sums of the contributions
+over all hours; the estimators answer with their covariance. Degrees of freedom are those of estimate 0.
 
 Notation: Ω is the long-run variance, the sum of all autocovariances, so that Var(Σ x) ≈ L Ω.
 """
@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -25,18 +24,31 @@ COSINE_RATE = 0.375  # cosines = rate · L^(2/3)
 MIN_COSINES = 4
 MIN_HOURS = 2 * MIN_COSINES  # of which a window's cosines can be taken
 BORROWING_SHARE = 4  # a window this many times shorter than the other takes its Ω
+WHITE_NOISE = 1e-12  # share of variance added before a Toeplitz matrix is factored, so that it always can be
 UNIT_ROOT_DISTANCE = 5.0  # 1 - Σφ is taken to be at least this over the number of hours
 MIN_DOF = 2.0
 CYCLE_DAYS = 6  # a window needs as many to have its daily cycle taken out
 
 
-class Window(NamedTuple):
-    """L consecutive hours of M metrics."""
+class Contributions(NamedTuple):
+    """T hours of M metrics in windows that follow each other without a gap."""
 
-    contributions: Array
-    """(M, K, L): to the errors of K estimates."""
+    errors: Array
+    """(M, K, T): what each hour adds to the errors of K estimates."""
     memory: Array
-    """(M, L): the series that autoregressions are fitted to."""
+    """(M, T): the series that autoregressions are fitted to."""
+    windows: tuple[slice, ...]
+    """One window after the other; together they span the T hours."""
+
+    @property
+    def lengths(self) -> list[int]:
+        """Hours in each window."""
+        return [window.stop - window.start for window in self.windows]
+
+    @property
+    def parts(self) -> list[Array]:
+        """Each window's errors."""
+        return [self.errors[..., window] for window in self.windows]
 
 
 class SumVariance(NamedTuple):
@@ -53,17 +65,22 @@ class SumVariance(NamedTuple):
 
 
 class Autoregression(NamedTuple):
-    """An autoregression for each of M series, averaged over its possible orders."""
+    """An autoregression x_t = Σ φ_j x_{t-j} + e_t for each of M series, averaged over its possible orders."""
 
-    coefficients: Array
-    """(M, P)."""
+    whitener: Array
+    """(M, P+1): 1, -φ_1, ..., -φ_P, the filter that leaves e."""
     persistence: Array
-    """(M,): sum of the coefficients."""
+    """(M,): Σφ."""
     persistence_variance: Array
     """(M,): sampling variance of that sum, within and between orders."""
 
+    @property
+    def coefficients(self) -> Array:
+        """(M, P): φ."""
+        return -self.whitener[:, 1:]
 
-def prewhitened_ewc(windows: Sequence[Window], *, max_order: int = MAX_ORDER) -> SumVariance:
+
+def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumVariance:
     """Prewhitened equal-weighted-cosine variance, one Ω per window: the default.
 
     An autoregression takes out most of the serial correlation, the mean square of the lowest cosine
@@ -77,13 +94,14 @@ def prewhitened_ewc(windows: Sequence[Window], *, max_order: int = MAX_ORDER) ->
     Andrews and Monahan (1992), Econometrica 60:953-966. Lazarus, Lewis, Stock and Watson (2018),
     Journal of Business & Economic Statistics 36:541-559.
     """
-    lengths = [window.memory.shape[1] for window in windows]
+    lengths = hours.lengths
     order = min(max_order, max(lengths) // 14)
-    model = fit_autoregression([window.memory for window in windows], order)
+    model = fit_autoregression(hours.memory, hours.windows, order)
+    residuals = _filtered(hours.errors, model.whitener)
     least = max(order + MIN_HOURS, max(lengths) / BORROWING_SHARE)
     measured = {
-        index: _cosine_variance(_filtered(window.contributions, model.coefficients), COSINE_RATE)
-        for index, window in enumerate(windows)
+        index: _cosine_variance(residuals[..., window.start + order : window.stop], COSINE_RATE)
+        for index, window in enumerate(hours.windows)
         if lengths[index] >= least
     }
     lender = next(iter(measured))
@@ -99,83 +117,78 @@ def prewhitened_ewc(windows: Sequence[Window], *, max_order: int = MAX_ORDER) ->
     return SumVariance(covariance, dof, model.persistence, 2.0 / memory_error)
 
 
-def ewc(windows: Sequence[Window]) -> SumVariance:
+def ewc(hours: Contributions) -> SumVariance:
     """Equal-weighted-cosine variance per window without prewhitening (Lazarus et al. 2018)."""
     parts = []
-    for contributions, _ in windows:
-        omega, cosines = _cosine_variance(contributions, 0.4)
-        parts.append((omega * contributions.shape[-1], cosines))
+    for errors in hours.parts:
+        omega, cosines = _cosine_variance(errors, 0.4)
+        parts.append((omega * errors.shape[-1], cosines))
     return _satterthwaite(parts)
 
 
-def newey_west(windows: Sequence[Window]) -> SumVariance:
+def newey_west(hours: Contributions) -> SumVariance:
     """Newey and West (1987) with the textbook lag 4(T/100)^(2/9) and the normal distribution.
 
     The same number as a regression of the arms' difference on a post dummy gives. Rejects true nulls
     far too often under strong serial correlation; kept for comparison.
     """
-    hours = np.concatenate([window.contributions for window in windows], axis=-1)
-    lag = int(4.0 * (hours.shape[-1] / 100.0) ** (2.0 / 9.0))
-    return _without_memory(_bartlett_sum(hours, lag), np.full(len(hours), np.inf))
+    lag = int(4.0 * (hours.errors.shape[-1] / 100.0) ** (2.0 / 9.0))
+    return _without_memory(_bartlett_sum(hours.errors, lag), np.full(len(hours.errors), np.inf))
 
 
-def newey_west_fixed_b(windows: Sequence[Window]) -> SumVariance:
+def newey_west_fixed_b(hours: Contributions) -> SumVariance:
     """Newey-West per window with lag 1.3·√L and a t distribution that knows the lag's share b of L.
 
     Fixed-b theory for the Bartlett kernel: the mean costs the estimate the share b, and its noise is
     that of 3/(2b) degrees of freedom (Sun 2014, Journal of Econometrics 178:659-677).
     """
     parts = []
-    for contributions, _ in windows:
-        length = contributions.shape[-1]
+    for errors in hours.parts:
+        length = errors.shape[-1]
         lag = min(math.ceil(1.3 * math.sqrt(length)), length - 1)
         share = min((lag + 1) / length, 0.75)
-        parts.append((_bartlett_sum(contributions, lag) / (1.0 - share), 1.5 / share))
+        parts.append((_bartlett_sum(errors, lag) / (1.0 - share), 1.5 / share))
     return _satterthwaite(parts)
 
 
-def block_means(windows: Sequence[Window], size: int) -> SumVariance:
+def block_means(hours: Contributions, size: int) -> SumVariance:
     """Welch's test on the means of blocks of `size` hours, taken as independent; 1 is hour by hour.
 
     Hours after the last full block are left out of the variance, not of the estimate.
     """
     parts = []
-    for contributions, _ in windows:
-        blocks = _block_sums(contributions, size)
+    for errors in hours.parts:
+        blocks = _block_sums(errors, size)
         count = blocks.shape[-1]
         blocks = blocks - blocks.mean(axis=-1, keepdims=True)
-        scale = contributions.shape[-1] / size / (count - 1)
+        scale = errors.shape[-1] / size / (count - 1)
         parts.append((blocks @ blocks.swapaxes(-1, -2) * scale, count - 1))
     return _satterthwaite(parts)
 
 
-def blocked_prewhitened_ewc(windows: Sequence[Window], size: int = 4) -> SumVariance:
+def blocked_prewhitened_ewc(hours: Contributions, size: int = 4) -> SumVariance:
     """The default's estimator on sums of `size` hours with an autoregression of order one."""
-    blocks = [
-        Window(_block_sums(contributions, size), _block_sums(memory, size)) for contributions, memory in windows
+    errors, memory = (
+        np.concatenate([_block_sums(series[..., window], size) for window in hours.windows], axis=-1)
+        for series in (hours.errors, hours.memory)
+    )
+    ends = np.cumsum([0, *(length // size for length in hours.lengths)]).tolist()
+    return prewhitened_ewc(Contributions(errors, memory, tuple(map(slice, ends[:-1], ends[1:]))), max_order=1)
+
+
+def adjusted_contributions(
+    series: Array, used: NDArray[np.bool_], windows: tuple[slice, ...], *, periods_per_day: int
+) -> Contributions:
+    """Contributions without their daily cycle, from (M, K+1, T): K errors and the memory; `used` (M, T) hours."""
+    adjusted = [
+        without_daily_cycle(series[..., window], used[:, None, window], periods_per_day) for window in windows
     ]
-    return prewhitened_ewc(blocks, max_order=1)
+    return contributions(np.concatenate(adjusted, axis=-1), windows)
 
 
-def cut_windows(
-    contributions: Array,
-    memory: Array,
-    used: NDArray[np.bool_],
-    windows: Sequence[slice],
-    *,
-    periods_per_day: int | None,
-) -> tuple[Window, ...]:
-    """Cut contributions (M, K, T) and memory (M, T) into windows, without their daily cycle.
-
-    `used` (M, T) says which hours count. `periods_per_day` None leaves the cycle in.
-    """
-    parts = []
-    for window in windows:
-        series = np.concatenate([contributions[..., window], memory[:, None, window]], axis=1)
-        if periods_per_day is not None:
-            series = without_daily_cycle(series, used[:, None, window], periods_per_day)
-        parts.append(Window(series[:, :-1], series[:, -1]))
-    return tuple(parts)
+def contributions(series: Array, windows: tuple[slice, ...]) -> Contributions:
+    """Contributions from (M, K+1, T): K errors and the memory."""
+    return Contributions(series[:, :-1], series[:, -1], windows)
 
 
 def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day: int) -> Array:
@@ -196,70 +209,97 @@ def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day:
             values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, padding)])
         return values.reshape(*values.shape[:-1], days, periods_per_day)
 
+    complete = bool(used.all())
     in_days = by_day(series)
-    cycle = in_days.sum(axis=-2) / np.maximum(by_day(used).sum(axis=-2), 1)
-    adjusted: Array = (in_days - cycle[..., None, :]).reshape(*series.shape[:-1], -1)[..., :length]
-    return adjusted if used.all() else np.where(used, adjusted, 0.0)
+    seen = days if complete and not padding else np.maximum(by_day(used).sum(axis=-2, keepdims=True), 1)
+    cycle = np.add.reduce(in_days, axis=-2, keepdims=True) / seen
+    adjusted: Array = (in_days - cycle).reshape(*series.shape[:-1], -1)[..., :length]
+    return adjusted if complete else np.where(used, adjusted, 0.0)
 
 
-def fit_autoregression(windows: Sequence[Array], max_order: int) -> Autoregression:
-    """Fit one autoregression to windows (M, L) that share their dynamics, averaged over orders.
+def fit_autoregression(memory: Array, windows: Sequence[slice], max_order: int) -> Autoregression:
+    """Fit one autoregression to the windows of (M, T), which share their dynamics, averaged over orders.
 
-    Yule-Walker for every order from 0 to `max_order` by the Levinson recursion, on autocovariances
-    that never pair hours of different windows. Orders weigh exp(-½ IC) with IC = T·log σ² + 0.5 p, less
-    than Akaike's 2p: too low an order misses slow drift under sampling noise, too high an
-    order only costs degrees of freedom, which `persistence_variance` counts.
+    Yule-Walker for every order from 0 to `max_order`, on autocovariances that never pair hours of
+    different windows. Orders weigh exp(-½ IC) with IC = T·log σ² + 0.5 p, less than Akaike's 2p: too low
+    an order misses slow drift under sampling noise, too high an order only costs degrees of freedom,
+    which `persistence_variance` counts.
 
     References
     ----------
     Buckland, Burnham and Augustin (1997), Biometrics 53:603-618 (weights and variance between models).
     """
-    total = sum(window.shape[-1] for window in windows)
-    coefficients, innovations = _levinson(_lagged_products(windows, max_order) / total)
-    sums = coefficients.sum(axis=1)
+    total = memory.shape[1]
+    whiteners, innovations, steps = _yule_walker(_autocorrelations(memory, windows, max_order))
     # σ² 1'Γ⁻¹1 / T is the sampling variance of the sum of Yule-Walker coefficients
-    precision = np.cumsum((1.0 - sums) ** 2 / innovations, axis=0)
-    within = np.zeros_like(sums)
-    within[1:] = innovations[1:] * precision[:-1] / total
-    criterion = total * np.log(innovations) + ORDER_PENALTY * np.arange(max_order + 1)[:, None]
-    weights = np.exp(-0.5 * (criterion - criterion.min(axis=0)))
-    weights /= weights.sum(axis=0)
-    persistence = (weights * sums).sum(axis=0)
-    variance = (weights * (within + (sums - persistence) ** 2)).sum(axis=0)
-    return Autoregression(np.einsum("om,opm->mp", weights, coefficients), persistence, variance)
+    squares = steps * steps
+    within = innovations * innovations * (np.cumsum(squares, axis=1) - squares) / total
+    criterion = 2.0 * total * np.log(innovations) + ORDER_PENALTY * np.arange(max_order + 1)
+    weights = np.exp(-0.5 * (criterion - criterion.min(axis=1, keepdims=True)))
+    weights /= np.add.reduce(weights, axis=1, keepdims=True)
+    remainders = innovations * steps
+    remainder = np.vecdot(weights, remainders)
+    variance = np.vecdot(weights, within + (remainders - remainder[:, None]) ** 2)
+    return Autoregression(np.vecmat(weights, whiteners), 1.0 - remainder, variance)
 
 
-def _lagged_products(windows: Sequence[Array], max_lag: int) -> Array:
-    """Σ_t x_t x_{t+h} for h from 0 to `max_lag`, (max_lag+1, M); zeros keep the windows' hours apart."""
-    gap = np.zeros((len(windows[0]), max_lag))
-    hours = np.concatenate([part for window in windows for part in (window, gap)], axis=1)
-    length = hours.shape[1] - max_lag
-    products: Array = np.einsum("mht,mt->hm", sliding_window_view(hours, length, axis=-1), hours[:, :length])
-    return products
+def _autocorrelations(memory: Array, windows: Sequence[slice], max_lag: int) -> Array:
+    """(M, max_lag+1) Σ_t x_t x_{t+h} over its value at h = 0; zeros keep the windows' hours apart.
+
+    A series that is constant or not finite is taken to have no memory.
+    """
+    gap = np.zeros((len(memory), max_lag))
+    hours = np.concatenate([part for window in windows for part in (memory[:, window], gap)], axis=1)
+    products = np.matvec(_shifted(hours, max_lag + 1), hours[:, : hours.shape[1] - max_lag])
+    correlations: Array = products / products[:, :1]
+    unknown = ~np.isfinite(np.add.reduce(correlations, axis=1))
+    if unknown.any():
+        correlations[unknown] = np.arange(max_lag + 1) == 0
+    return correlations
 
 
-def _levinson(gamma: Array) -> tuple[Array, Array]:
-    """Yule-Walker coefficients (P+1, P, M) and innovation variances (P+1, M) of orders 0 to P."""
-    order = len(gamma) - 1
-    coefficients = np.zeros((order + 1, order, gamma.shape[1]))
-    innovations = np.empty_like(gamma)
-    innovations[0] = gamma[0]
-    for p in range(order):
-        previous = coefficients[p, :p]
-        reflection = (gamma[p + 1] - (previous * gamma[p:0:-1]).sum(axis=0)) / innovations[p]
-        coefficients[p + 1, :p] = previous - reflection * previous[::-1]
-        coefficients[p + 1, p] = reflection
-        innovations[p + 1] = innovations[p] * (1.0 - reflection**2)
-    return coefficients, innovations
+def _shifted(series: Array, count: int) -> Array:
+    """A view (..., count, L-count+1) of (..., L), row h beginning at hour h: what a sliding window would give."""
+    series = np.ascontiguousarray(series)
+    shape = (*series.shape[:-1], count, series.shape[-1] - count + 1)
+    return np.ndarray(shape, series.dtype, series, strides=(*series.strides, series.itemsize))
 
 
-def _filtered(series: Array, coefficients: Array) -> Array:
-    """Residuals x_t - Σ φ_j x_{t-j} of (M, K, L), without the first P hours."""
-    order = coefficients.shape[1]
-    weights = np.concatenate([-coefficients[:, ::-1], np.ones((len(coefficients), 1))], axis=1)
-    lagged = sliding_window_view(series, series.shape[-1] - order, axis=-1)
-    residuals: Array = (weights[:, None, None, :] @ lagged)[..., 0, :]
-    return residuals
+def _yule_walker(correlations: Array) -> tuple[Array, Array, Array]:
+    """Autoregressions of every order from 0 to P, from correlations (M, P+1) at lags 0 to P.
+
+    With R = LL' the Toeplitz matrix, row p of L⁻¹ is the filter of order p that leaves innovations of
+    variance 1: (-φ_p, ..., -φ_1, 1, 0, ...) / σ_p, and σ_p = L_pp. Its elements add up to (1 - Σφ) / σ_p.
+
+    Returns the filters 1, -φ_1, ..., -φ_p, 0, ... (M, P+1, P+1), the σ_p and the sums, both (M, P+1).
+    """
+    order = correlations.shape[1] - 1
+    around = np.concatenate([correlations[:, :0:-1], correlations], axis=1)
+    around[:, order] += WHITE_NOISE
+    rows, step = around.strides
+    toeplitz = np.ndarray((len(around), order + 1, order + 1), float, around, order * step, (rows, -step, step))
+    factor = np.linalg.cholesky(toeplitz)
+    inverse = np.linalg.inv(factor)
+    innovations = np.diagonal(factor, axis1=1, axis2=2)
+    filters = np.take(inverse.reshape(len(inverse), -1), _in_order_of_lag(order), axis=1)
+    return filters * innovations[..., None], innovations, np.add.reduce(inverse, axis=2)
+
+
+@lru_cache(maxsize=32)
+def _in_order_of_lag(order: int) -> NDArray[np.intp]:
+    """Where in a flat (P+1, P+1) lower triangle row p at lag k lies: at p, p-k, or in a corner that is 0."""
+    row, lag = np.indices((order + 1, order + 1))
+    return np.where(lag <= row, row * (order + 1) + row - lag, order)
+
+
+def _filtered(series: Array, whitener: Array) -> Array:
+    """x_t - Σ φ_j x_{t-j} of (M, K, T); the first P hours of a window are no residuals, but what mixes windows."""
+    metrics, rows, length = series.shape
+    order = whitener.shape[1] - 1
+    residuals = np.empty((metrics, 1, rows * length))
+    shifted = _shifted(series.reshape(metrics, rows * length), order + 1)
+    np.matmul(whitener[:, None, ::-1], shifted, out=residuals[..., order:])
+    return residuals.reshape(series.shape)
 
 
 @lru_cache(maxsize=32)

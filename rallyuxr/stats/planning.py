@@ -91,15 +91,14 @@ def noise_from_history(
     scale = np.abs(influence.effect_contribution).max()
     if not scale > 0:
         raise InvalidInput("the arms' difference does not vary in this history; state the noise instead")
-    windows = long_run.cut_windows(
-        influence.effect_contribution[:, None] / scale,
-        influence.memory / np.abs(influence.memory).max(),
-        influence.used,
-        influence.windows,
-        periods_per_day=periods_per_day,
+    series = np.stack(
+        [influence.effect_contribution / scale, influence.memory / np.abs(influence.memory).max()], axis=1
+    )
+    hours = long_run.adjusted_contributions(
+        series, influence.used, influence.windows, periods_per_day=periods_per_day
     )
     with np.errstate(all="ignore"):
-        found = long_run.prewhitened_ewc(windows)
+        found = long_run.prewhitened_ewc(hours)
     spans = sum(1.0 / length for length in influence.window_lengths)
     return Noise(
         long_run_variance=float(found.covariance[0, 0, 0]) * float(scale) ** 2 / spans,

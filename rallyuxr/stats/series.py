@@ -1,19 +1,20 @@
 """Difference-in-differences of one treated and one control series, valid under serial correlation."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Literal, NamedTuple
+from itertools import repeat
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, RelativeEffect
+from rallyuxr.models.estimate import Caution, DidEstimate, RelativeEffect
 from rallyuxr.stats import cautions, long_run
 from rallyuxr.stats.influence import Array, InfluenceSeries, influence_series
 from rallyuxr.stats.relative import JointVariance, relative_effect
-from rallyuxr.stats.student import interval, two_sided_pvalue
+from rallyuxr.stats.student import t_quantiles, two_sided_pvalues
 
 Method = Literal[
     "auto",
@@ -152,23 +153,24 @@ def estimates_from_influence(
     if name not in estimators:
         raise InvalidInput(f"method is {method!r}: use auto or one of {', '.join(estimators)}")
     estimator = estimators[name]
-    rows = range(len(influence.estimate))
-    known = _design_cautions(influence, estimator, periods_per_day)
-    points = [_point(influence, row, name, confidence_level, known) for row in rows]
     lacks = _lacks(influence, estimator, periods_per_day)
-    if all(lacks):
-        return tuple(_absent(point, reason) for point, reason in zip(points, lacks, strict=True))
-    noise = _noise(influence, estimator, periods_per_day)
+    noise = _no_noise(len(lacks)) if all(lacks) else _noise(influence, estimator, periods_per_day)
+    frame = {
+        "confidence_level": confidence_level,
+        "method": name,
+        "estimator": "difference_in_differences" if influence.start else "difference_in_means",
+    }
+    known = _design_cautions(influence, estimator, periods_per_day)
     return tuple(
-        _absent(points[row], lacks[row]) if lacks[row] else _with_error(points[row], influence, noise, row)
-        for row in rows
+        DidEstimate(**frame, **_answer(row, known, lack))
+        for row, lack in zip(_rows(influence, noise, confidence_level), lacks, strict=True)
     )
 
 
 class _Estimator(NamedTuple):
     """A variance estimator and the fewest hours of the shorter and the longer window it can work on."""
 
-    run: Callable[[Sequence[long_run.Window]], long_run.SumVariance]
+    run: Callable[[long_run.Contributions], long_run.SumVariance]
     shorter: int
     longer: int
     prewhitens: bool = False
@@ -216,86 +218,125 @@ class _Noise(NamedTuple):
     memory_dof: Array
 
 
+def _no_noise(metrics: int) -> _Noise:
+    unknown = np.full(metrics, np.nan)
+    return _Noise(unknown, np.full((metrics, 2, 2), np.nan), unknown, unknown, unknown)
+
+
 def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> _Noise:
-    contributions = np.stack([influence.effect_contribution, influence.counterfactual_contribution], axis=1)
+    effect, hours = influence.effect_contribution, influence.used.shape[1]
     with np.errstate(all="ignore"):
-        scale = np.maximum(contributions[:, 0].max(axis=1), -contributions[:, 0].min(axis=1))
-        contributions /= scale[:, None, None]
-        windows = long_run.cut_windows(
-            contributions,
-            influence.memory / (scale * influence.memory.shape[1])[:, None],
-            influence.used,
-            influence.windows,
-            periods_per_day=periods_per_day if estimator.prewhitens else None,
-        )
-        noise = estimator.run(windows)
-        spare_hours = influence.hours_used.sum(axis=1) - len(windows)
+        scale = np.maximum(effect.max(axis=1), -effect.min(axis=1))
+        series = np.stack([effect, influence.counterfactual_contribution, influence.memory], axis=1)
+        series /= np.stack([scale, scale, scale * hours], axis=1)[..., None]
+        if estimator.prewhitens:
+            contributions = long_run.adjusted_contributions(
+                series, influence.used, influence.windows, periods_per_day=periods_per_day
+            )
+        else:
+            contributions = long_run.contributions(series, influence.windows)
+        noise = estimator.run(contributions)
+        spare_hours = influence.hours_used.sum(axis=1) - len(influence.windows)
         dof = np.where(np.isinf(noise.dof), noise.dof, np.minimum(noise.dof, spare_hours))
         return _Noise(scale, noise.covariance, dof, noise.persistence, noise.memory_dof)
 
 
-def _point(
-    influence: InfluenceSeries, row: int, method: str, confidence_level: float, warnings: tuple[Caution, ...]
-) -> DidEstimate:
-    """One metric's effect without its error: estimate, window means and what is known to be weak."""
-    means = [mean if math.isfinite(mean) else None for mean in influence.cell_means[row].tolist()]
-    estimate = float(influence.estimate[row])
-    return DidEstimate(
-        estimate=estimate if math.isfinite(estimate) else None,
-        confidence_level=confidence_level,
-        method=method,
-        estimator="difference_in_differences" if influence.start else "difference_in_means",
-        n_obs=int(influence.hours_used[row].sum()),
-        cell_means=CellMeans(
-            treatment_pre=means[0], treatment_post=means[1], control_pre=means[2], control_post=means[3]
-        ),
-        warnings=warnings,
-    )
+class _Row(NamedTuple):
+    """One metric's effect and its uncertainty, as plain numbers; NaN where there is none."""
+
+    estimate: float
+    counterfactual: float
+    cell_means: list[float]
+    hours_used: float
+    std_error: float
+    dof: float
+    statistic: float
+    pvalue: float
+    ci_lower: float
+    ci_upper: float
+    long_run_variance: float
+    scale: float
+    variance: list[list[float]]
+    persistence: float
+    memory_dof: float
+    varies: bool
+    confidence_level: float
 
 
-def _absent(point: DidEstimate, reason: str | None) -> DidEstimate:
-    return point.model_copy(update={"relative": RelativeEffect(reason=reason), "reason": reason})
-
-
-def _with_error(point: DidEstimate, influence: InfluenceSeries, noise: _Noise, row: int) -> DidEstimate:
-    """Standard error, interval, p-value and relative effect, or the reason why they are absent."""
-    scale, dof = float(noise.scale[row]), float(noise.dof[row])
-    (effect_variance, covariance), (_, level_variance) = noise.covariance[row].tolist()
-    hours = influence.used.shape[1]
-    std_error = math.sqrt(effect_variance) * scale if effect_variance > 0 else 0.0
-    if not std_error * math.sqrt(hours) > ROUNDING * float(influence.level[row]):
-        return _absent(
-            point, "the arms' difference does not vary beyond its daily cycle: there is no noise to judge by"
+def _rows(influence: InfluenceSeries, noise: _Noise, confidence_level: float) -> Iterator[_Row]:
+    hours, estimate = influence.used.shape[1], influence.estimate
+    with np.errstate(all="ignore"):
+        std_error = np.sqrt(np.maximum(noise.covariance[:, 0, 0], 0.0)) * noise.scale
+        statistic = estimate / std_error
+        margin = t_quantiles(0.5 + confidence_level / 2, noise.dof) * std_error
+        columns = (
+            estimate,
+            influence.counterfactual,
+            influence.cell_means,
+            influence.hours_used.sum(axis=1),
+            std_error,
+            noise.dof,
+            statistic,
+            two_sided_pvalues(statistic, noise.dof),
+            estimate - margin,
+            estimate + margin,
+            std_error * std_error / sum(1.0 / length for length in influence.window_lengths),
+            noise.scale,
+            noise.covariance,
+            noise.persistence,
+            noise.memory_dof,
+            std_error * math.sqrt(hours) > ROUNDING * influence.level,
         )
-    if point.estimate is None:
-        return _absent(point, "the effect is too large to be represented")
-    statistic = point.estimate / std_error
-    lower, upper = interval(point.estimate, std_error, dof, point.confidence_level)
-    if not all(map(math.isfinite, (statistic, lower, upper))):
-        return _absent(point, "the standard error or the interval is too large to be represented")
-    relative = relative_effect(
-        point.estimate / scale,
-        float(influence.counterfactual[row]) / scale,
-        JointVariance(effect_variance, level_variance, covariance),
-        dof=dof,
-        confidence_level=point.confidence_level,
-    )
-    drifts = float(noise.memory_dof[row]) < cautions.MIN_MEMORY_DOF
-    found = (cautions.near_unit_root(float(noise.persistence[row])),) if drifts else ()
-    long_run_variance = std_error * std_error / sum(1.0 / length for length in influence.window_lengths)
-    return point.model_copy(
-        update={
-            "std_error": std_error,
-            "dof": dof if math.isfinite(dof) else None,
-            "statistic": statistic,
-            "pvalue": two_sided_pvalue(statistic, dof),
-            "ci_lower": lower,
-            "ci_upper": upper,
-            "relative": relative,
-            "long_run_variance": long_run_variance if math.isfinite(long_run_variance) else None,
-            "warnings": point.warnings + found,
-        }
-    )
+    return map(_Row, *(column.tolist() for column in columns), repeat(confidence_level))
+
+
+def _answer(row: _Row, known: tuple[Caution, ...], lack: str | None) -> dict[str, Any]:
+    """The fields of one metric's estimate: with its uncertainty, or with the reason why that is absent."""
+    names = ("treatment_pre", "treatment_post", "control_pre", "control_post")
+    point = {
+        "estimate": _finite(row.estimate),
+        "n_obs": int(row.hours_used),
+        "cell_means": dict(zip(names, map(_finite, row.cell_means), strict=True)),
+        "warnings": known,
+    }
+    reason = lack or _no_error(row)
+    if reason:
+        return {**point, "relative": RelativeEffect(reason=reason), "reason": reason}
+    (effect, covariance), (_, level) = row.variance
+    drifts = row.memory_dof < cautions.MIN_MEMORY_DOF
+    return {
+        **point,
+        "std_error": row.std_error,
+        "dof": _finite(row.dof),
+        "statistic": row.statistic,
+        "pvalue": row.pvalue,
+        "ci_lower": row.ci_lower,
+        "ci_upper": row.ci_upper,
+        "relative": relative_effect(
+            row.estimate / row.scale,
+            row.counterfactual / row.scale,
+            JointVariance(effect, level, covariance),
+            dof=row.dof,
+            confidence_level=row.confidence_level,
+        ),
+        "long_run_variance": _finite(row.long_run_variance),
+        "warnings": (*known, cautions.near_unit_root(row.persistence)) if drifts else known,
+    }
+
+
+def _no_error(row: _Row) -> str | None:
+    """Why there is no standard error although there are hours enough; None where there is one."""
+    if not row.varies:
+        return "the arms' difference does not vary beyond its daily cycle: there is no noise to judge by"
+    if not math.isfinite(row.estimate):
+        return "the effect is too large to be represented"
+    if not all(map(math.isfinite, (row.statistic, row.ci_lower, row.ci_upper))):
+        return "the standard error or the interval is too large to be represented"
+    return None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _design_cautions(

@@ -7,7 +7,11 @@ degrees of freedom give the normal distribution.
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import scipy
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 
 class Interval(NamedTuple):
@@ -27,6 +31,16 @@ def t_quantile(p: float, dof: float) -> float:
     2.228139
     """
     return float(scipy.special.stdtrit(dof, p))
+
+
+def t_quantiles(p: float, dof: Array) -> Array:
+    """`t_quantile` for many degrees of freedom, of any shape."""
+    return np.asarray(scipy.special.stdtrit(dof, p), dtype=float)
+
+
+def two_sided_pvalues(statistic: Array, dof: Array) -> Array:
+    """`two_sided_pvalue` for many statistics and degrees of freedom of one shape."""
+    return np.asarray(2.0 * scipy.special.stdtr(dof, -np.abs(statistic)), dtype=float)
 
 
 def t_sf(x: float, dof: float) -> float:

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from rallyuxr.simulation.noise import null_arms
-from rallyuxr.stats import did_series_batch
 from rallyuxr.stats.long_run import (
-    Window,
+    Contributions,
     fit_autoregression,
     newey_west_fixed_b,
     prewhitened_ewc,
     without_daily_cycle,
 )
+from rallyuxr.stats.series import did_series_batch
 
 DRAWS = 400
 NOMINAL = 0.05
@@ -75,9 +75,9 @@ def autoregressive(phi, hours, seed, metrics=1):
 
 
 def test_the_first_order_fit_is_the_lag_one_autocorrelation_pooled_over_windows():
-    windows = [np.array([[1.0, -1.0, 2.0, -2.0]]), np.array([[3.0, 1.0, -4.0]])]
+    hours = np.array([[1.0, -1.0, 2.0, -2.0, 3.0, 1.0, -4.0]])
     products, squares = (-1 - 2 - 4) + (3 - 4), (1 + 1 + 4 + 4) + (9 + 1 + 16)
-    model = fit_autoregression(windows, 1)
+    model = fit_autoregression(hours, [slice(0, 4), slice(4, 7)], 1)
     reflection = products / squares
     # orders 0 and 1 weigh exp(-½(7 log σ² + ½ p))
     odds = (1 - reflection**2) ** (-7 / 2) * np.exp(-0.25)
@@ -85,7 +85,7 @@ def test_the_first_order_fit_is_the_lag_one_autocorrelation_pooled_over_windows(
 
 
 def test_the_fit_finds_the_memory_and_its_sampling_error():
-    fits = fit_autoregression([autoregressive(0.8, 960, seed=4, metrics=400)], 6)
+    fits = fit_autoregression(autoregressive(0.8, 960, seed=4, metrics=400), [slice(0, 960)], 6)
     assert fits.persistence.mean() == pytest.approx(0.8, abs=0.02)
     assert fits.persistence.std() == pytest.approx(np.sqrt(fits.persistence_variance).mean(), rel=0.25)
 
@@ -93,14 +93,14 @@ def test_the_fit_finds_the_memory_and_its_sampling_error():
 def test_the_long_run_variance_of_an_autoregression_is_found():
     hours, phi = 4800, 0.7
     series = autoregressive(phi, hours, seed=5, metrics=50)
-    noise = prewhitened_ewc([Window(series[:, None] / hours, series)])
+    noise = prewhitened_ewc(Contributions(series[:, None] / hours, series, (slice(0, hours),)))
     assert noise.covariance[:, 0, 0].mean() * hours == pytest.approx(1 / (1 - phi) ** 2, rel=0.1)
 
 
 def test_fixed_b_is_wider_than_the_same_lag_under_the_normal():
     series = np.random.default_rng(6).standard_normal((200, 336))
     series -= series.mean(axis=1, keepdims=True)
-    noise = newey_west_fixed_b([Window(series[:, None] / 336, series)])
+    noise = newey_west_fixed_b(Contributions(series[:, None] / 336, series, (slice(0, 336),)))
     share = 25 / 336  # lag 24 = 1.3·√336, rounded up
     assert noise.dof == pytest.approx(np.full(200, 1.5 / share))
     assert noise.covariance.mean() * 336 == pytest.approx(1.0, rel=0.05)
@@ -122,6 +122,6 @@ def test_a_short_window_keeps_its_cycle():
 def test_a_short_window_takes_the_longer_ones_noise():
     rng = np.random.default_rng(8)
     series = rng.standard_normal((300, 348))
-    parts = [Window(x[:, None] / x.shape[1], x) for x in (series[:, :336], series[:, 336:])]
-    noise = prewhitened_ewc(parts)
+    errors = np.concatenate([series[:, :336] / 336, series[:, 336:] / 12], axis=1)
+    noise = prewhitened_ewc(Contributions(errors[:, None], series, (slice(0, 336), slice(336, 348))))
     assert noise.covariance.mean() == pytest.approx(1 / 336 + 1 / 12, rel=0.1)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.estimate import DidEstimate
 from rallyuxr.simulation.noise import null_arms
-from rallyuxr.stats import did_series_batch
 from rallyuxr.stats.sequential import always_valid
+from rallyuxr.stats.series import did_series_batch
 
 NOW = DidEstimate(estimate=1.0, std_error=0.25, dof=20.0, method="prewhitened_ewc")
 HALFWAY = {"baseline_hours": 336, "post_hours": 168, "planned_hours": 336}

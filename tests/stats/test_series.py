@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.stats import did_series, did_series_batch, estimate_from_influence, influence_series
-from rallyuxr.stats.series import Method
+from rallyuxr.stats.influence import influence_series
+from rallyuxr.stats.series import Method, did_series, did_series_batch, estimate_from_influence
 
 METHODS = [method for method in get_args(Method) if method != "auto"]
 DAYS = 14

@@ -13,7 +13,7 @@ from rallyuxr.errors import InvalidInput
 from rallyuxr.models import ExperimentData, ExperimentPlan, SimulatedMetric, SimulationPlan
 from rallyuxr.models.results import utc64
 from rallyuxr.simulation import default_metric, simulate
-from rallyuxr.stats import did_series
+from rallyuxr.stats.series import did_series
 
 START = datetime(2025, 1, 15, tzinfo=UTC)
 FINGERPRINT = "import tests.unit.test_simulation as t; print(t.fingerprint(t.simulate(t.plan())))"
