@@ -212,7 +212,7 @@ def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day:
     complete = bool(used.all())
     in_days = by_day(series)
     seen = days if complete and not padding else np.maximum(by_day(used).sum(axis=-2, keepdims=True), 1)
-    cycle = np.add.reduce(in_days, axis=-2, keepdims=True) / seen
+    cycle = np.vecmat(np.ones(days), in_days)[..., None, :] / seen
     adjusted: Array = (in_days - cycle).reshape(*series.shape[:-1], -1)[..., :length]
     return adjusted if complete else np.where(used, adjusted, 0.0)
 
