@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rallyuxr.models.base import Flag, Price, Record, Timestamp
+from rallyuxr.models.base import PROSE, Flag, Price, Record, Timestamp, Title
 from rallyuxr.models.metric_value import Currency, MetricId
 
 Status = Literal["draft", "running", "complete", "archived"]
@@ -123,8 +123,8 @@ class ExperimentPlan(Record):
     before it are the pre-period of the difference-in-differences (whole weeks by default).
     """
 
-    name: str = Field(min_length=1, max_length=200)
-    description: str = Field(max_length=1000)
+    name: Title
+    description: Annotated[str, Field(max_length=1000), PROSE]
     metrics: tuple[MetricId, ...] = Field(min_length=1, max_length=MAX_METRICS)
     start_date: Timestamp
     end_date: Timestamp
