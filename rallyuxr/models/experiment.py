@@ -183,6 +183,7 @@ class CurrentFinding(Record):
     currency: Currency
     total_impact: float | None = None
     total_std_error: float | None = None
+    total_dof: float | None = None
     total_lower: float | None = None
     total_upper: float | None = None
     annualized_impact: float | None = None

@@ -115,6 +115,7 @@ def _with_finding(
         currency=impact.currency,
         total_impact=impact.total_impact,
         total_std_error=impact.total_std_error,
+        total_dof=impact.total_dof,
         total_lower=total.lower if total else None,
         total_upper=total.upper if total else None,
         annualized_impact=impact.annualized_impact,
