@@ -180,6 +180,7 @@ class CurrentFinding(Record):
 
     analysis_id: str
     data_version: int
+    data_source: DataSource | None = None
     currency: Currency
     total_impact: float | None = None
     total_std_error: float | None = None
@@ -204,6 +205,12 @@ class ExperimentDefinition(ExperimentPlan):
     version: int = Field(default=1, ge=1)
     participant_count: int | None = Field(default=None, ge=0)
     finding: CurrentFinding | None = None
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its numbers come from the simulator: those of its finding, or those that it waits for."""
+        found = self.finding.data_source if self.finding else None
+        return (found or self.data_source) == "simulator"
 
 
 Experiment = ExperimentDefinition

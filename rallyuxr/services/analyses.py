@@ -112,6 +112,7 @@ def _with_finding(
     finding = CurrentFinding(
         analysis_id=analysis.analysis_id,
         data_version=analysis.data_version,
+        data_source=analysis.data_source,
         currency=impact.currency,
         total_impact=impact.total_impact,
         total_std_error=impact.total_std_error,

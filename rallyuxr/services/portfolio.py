@@ -42,7 +42,7 @@ def worth(experiments: Iterable[ExperimentDefinition]) -> tuple[Worth, ...]:
     groups: dict[tuple[bool, str], list[ExperimentDefinition]] = {}
     for experiment in experiments:
         if experiment.status != "archived":
-            key = (experiment.data_source == "simulator", experiment.currency)
+            key = (experiment.is_simulated, experiment.currency)
             groups.setdefault(key, []).append(experiment)
     return tuple(_worth(currency, simulated, members) for (simulated, currency), members in sorted(groups.items()))
 

@@ -19,6 +19,7 @@ from rallyuxr.models import ExperimentCreated, ExperimentDefinition, UpdateMetri
 from rallyuxr.services.analyses import analyze_version, current_analysis, list_analyses, rerun_analysis
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, get_experiment, move_status, set_cost
+from rallyuxr.services.listing import list_experiments
 from rallyuxr.services.metric_values import create_metric_value, update_metric_value
 from rallyuxr.services.operations import list_failures
 from rallyuxr.services.progress import pipeline_progress
@@ -131,6 +132,32 @@ def test_records_that_come_shuffled_at_first_end_in_the_newest_finding(ctx: Cont
     summary = ctx.store.experiments.portfolio()
     findings = [get_experiment(ctx, one.id).finding for one in made]
     assert sum(round(Decimal(str(one.total_impact)), 2) for one in findings if one) == summary.impact["USD"]
+
+
+def test_the_totals_keep_simulated_money_apart_and_leave_archived_money_out(ctx: Context) -> None:
+    real, archived, relabelled = (create_experiment(ctx, plan(name=name)) for name in ("real", "old", "relabelled"))
+    simulated = create_experiment(ctx, plan(name="simulated", data_source="simulator"))
+    drawn = replace(hourly(seed=3), source="simulator")
+    for one, data in ((real, hourly()), (archived, hourly(seed=2)), (relabelled, drawn), (simulated, drawn)):
+        publish_results(ctx, one.id, data)
+        analyze_version(ctx, one.id, 1)
+    move_status(ctx, archived.id, "archived")
+    summary = list_experiments(ctx).summary
+    worth = {one.name: one.finding and one.finding.total_impact for one in list_experiments(ctx).experiments}
+    assert summary.total_experiments == 4
+    assert summary.total_economic_impact == pytest.approx(worth["real"], abs=0.005)
+    both = (worth["simulated"] or 0) + (worth["relabelled"] or 0)
+    assert summary.simulated_economic_impact == pytest.approx(both, abs=0.01)
+    publish_results(ctx, simulated.id, hourly(seed=4))
+    analyze_version(ctx, simulated.id, 2)
+    now = get_experiment(ctx, simulated.id)
+    assert not now.is_simulated, "real data took the place of the simulator's"
+    after = list_experiments(ctx).summary
+    assert now.finding
+    assert after.total_economic_impact == pytest.approx(
+        (worth["real"] or 0) + (now.finding.total_impact or 0), abs=0.01
+    )
+    assert after.simulated_economic_impact == pytest.approx(worth["relabelled"], abs=0.005)
 
 
 def test_eight_deliveries_at_once_store_one_analysis_and_one_trace(ctx: Context) -> None:
