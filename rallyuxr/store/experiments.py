@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rallyuxr.errors import Conflict, NotFound, VersionConflict
 from rallyuxr.models import ExperimentDefinition, Record, Status, Timestamp
@@ -201,7 +201,7 @@ class ExperimentRepository:
         )
 
 
-def _within(month: str, after: str | None) -> tuple[str, dict[str, str]]:
+def _within(month: str, after: str | None) -> tuple[str, dict[str, Any]]:
     """The condition that reads a month's experiments below a place in it."""
     return "createdMonth = :month AND createdAtId < :after", {"month": month, "after": after or BEYOND}
 
