@@ -120,10 +120,11 @@ class Dynamo:
         """
         parameters = self._partition(table, condition, values, index=index, newest_first=newest_first)
         parameters["ConsistentRead"] = consistent
+        aliases = {f"#p{place}": name for place, name in enumerate(projection)}
         if projection:
-            parameters["ProjectionExpression"] = ", ".join(projection)
-        if names:
-            parameters["ExpressionAttributeNames"] = dict(names)
+            parameters["ProjectionExpression"] = ", ".join(aliases)
+        if names or aliases:
+            parameters["ExpressionAttributeNames"] = {**(names or {}), **aliases}
         if page_size:
             parameters["Limit"] = page_size
         return self._pages(parameters)

@@ -224,6 +224,23 @@ def test_a_reprice_preview_shows_every_experiment_and_stores_nothing(ctx: Contex
         assert row.after == pytest.approx(rerun.total_impact, rel=1e-12)
 
 
+def test_a_preview_reads_a_bounded_number_and_says_so(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = three_experiments(ctx)
+    deliver(stream_records(ctx))
+    move_status(ctx, made[0].id, "archived")
+    waiting = create_experiment(ctx, plan(name="active, not analysed"))
+    monkeypatch.setattr("rallyuxr.services.repricing.MOST_CONSIDERED", 3)
+    preview = preview_reprice(ctx, METRICS[0], Decimal("0.84"))
+    assert not preview.complete
+    assert len(preview.experiments) == 2
+    assert waiting.id not in {row.experiment_id for row in preview.experiments}
+    monkeypatch.setattr("rallyuxr.services.repricing.MOST_CONSIDERED", 4)
+    monkeypatch.setattr("rallyuxr.services.repricing.LARGEST_PREVIEW", 2)
+    preview = preview_reprice(ctx, METRICS[0], Decimal("0.84"))
+    assert preview.complete
+    assert (len(preview.experiments), preview.omitted) == (2, 1)
+
+
 def unusable(ctx: Context) -> ExperimentDefinition:
     """An experiment with a chunk of a format that this version cannot read."""
     experiment = create_experiment(ctx, plan(name="unusable"))
