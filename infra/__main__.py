@@ -77,6 +77,8 @@ def _run(options: argparse.Namespace) -> int:
     for change in changes:
         _tell(change)
     print(f"{len(changes)} changes to make." if changes else "Everything is as wanted.")
+    if there := HttpApi(cloud, tokens).find():
+        print(f"API: {there['ApiEndpoint']}")
     return int(options.command == "status" and bool(changes))
 
 

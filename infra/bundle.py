@@ -29,7 +29,7 @@ MACHINE = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "
 WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 _UNZIPPED_LIMIT = 250 * 2**20
-_LEFT_OUT_OF_CODE = ("local", "dashboard", "cli.py")
+_LEFT_OUT_OF_CODE = ("local", "dashboard", "cli.py", "result_commands.py", "order_commands.py", "price_commands.py")
 _NEEDED_TESTS = ("numpy/_core/tests/_natype.py",)  # scipy.stats imports it
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyi", ".h", ".a", ".c", ".pxd", ".f90")
 

@@ -51,23 +51,21 @@ def stack(cloud: Cloud, tokens: Tokens | None = None) -> list[Resource]:
 
 def plan(resources: Sequence[Resource]) -> list[Change]:
     """What `apply` would do; empty when everything is as wanted."""
-    return [change for resource in resources if (change := _change(resource))]
+    return [change for _, change in _planned(resources)]
 
 
 def apply(resources: Sequence[Resource], tell: Callable[[Change], None] = lambda _: None) -> list[Change]:
-    """Make everything as wanted; `tell` hears of each change before it is made."""
-    done = []
-    for resource in resources:
-        if change := _change(resource):
-            tell(change)
-            differing = change.differences
-            if change.action == "create":
-                resource.create()
-                differing = _differences(resource.read() or {}, resource.wanted())
-            if differing:
-                resource.update({key: wanted for key, (_, wanted) in differing.items()})
-            done.append(change)
-    return done
+    """Make everything as wanted; `tell` hears of each change, as `plan` names it, before it is made."""
+    planned = _planned(resources)
+    for resource, change in planned:
+        tell(change)
+        differing = change.differences
+        if change.action == "create":
+            resource.create()
+            differing = _differences(resource.read() or {}, resource.wanted())
+        if differing:
+            resource.update({key: wanted for key, (_, wanted) in differing.items()})
+    return [change for _, change in planned]
 
 
 def deletions(resources: Sequence[Resource], *, delete_data: bool = False) -> list[Change]:
@@ -91,6 +89,11 @@ def _existing(resources: Sequence[Resource], delete_data: bool) -> Iterator[Reso
     for resource in reversed(resources):
         if (delete_data or not resource.keeps_data) and resource.read() is not None:
             yield resource
+
+
+def _planned(resources: Sequence[Resource]) -> list[tuple[Resource, Change]]:
+    """All is compared before anything is changed, so that no change shows in the comparison of another."""
+    return [(resource, change) for resource in resources if (change := _change(resource))]
 
 
 def _change(resource: Resource) -> Change | None:

@@ -1,8 +1,9 @@
-"""The command line: `rallyuxr analyze | simulate | publish | version`, and the orders' commands.
+"""The command line: `rallyuxr analyze | simulate | publish | version`, and the commands of orders and prices.
 
 | exit code | meaning                                                        |
 |-----------|----------------------------------------------------------------|
 | 0         | done                                                           |
+| 1         | only asked, and there is something to do                       |
 | 2         | the command, an option or a plan cannot be used                |
 | 3         | the data has problems; each is printed with row and remedy     |
 | 4         | not found, not allowed now, or changed by someone else         |
@@ -21,8 +22,11 @@ from pydantic import ValidationError
 
 from rallyuxr.errors import InvalidData, InvalidInput, NotConfigured, RallyError, Unavailable
 
-COMMAND_MODULES = ("rallyuxr.result_commands", "rallyuxr.order_commands")
-"""Each has `register(commands)`: it adds parsers whose default `run` takes the arguments and returns the output."""
+COMMAND_MODULES = ("rallyuxr.result_commands", "rallyuxr.order_commands", "rallyuxr.price_commands")
+"""Each has `register(commands)`: it adds parsers whose default `run` takes the arguments and returns the output.
+
+A command that is done and has more to say sets `exit_code` on its arguments.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return int(getattr(options, "exit_code", 0))
 
 
 def _parser() -> argparse.ArgumentParser:

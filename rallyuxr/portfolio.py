@@ -9,24 +9,41 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from rallyuxr.models.analysis import Interval
+from rallyuxr.stats.student import t_quantile
 
 Floats = NDArray[np.float64]
 
 MIN_EXPERIMENTS = 3
 ITERATIONS = 500
+LARGEST_DOF = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """One experiment's total in money, with its positive standard error."""
+    """One experiment's total in money, its positive standard error, and how well that is known."""
 
     experiment_id: str
     total: float
     std_error: float
+    dof: float = math.inf
+
+    @classmethod
+    def from_interval(
+        cls, experiment_id: str, total: float, interval: Interval, *, dof: float, confidence_level: float
+    ) -> "Impact":
+        """The impact whose t interval is this one; an always-valid interval gives the wider error it stands for.
+
+        Examples
+        --------
+        >>> Impact.from_interval("a", 0.0, Interval(lower=-2.228139, upper=2.228139), dof=10, confidence_level=0.95)
+        ... # doctest: +ELLIPSIS
+        Impact(experiment_id='a', total=0.0, std_error=1.0000000..., dof=10)
+        """
+        half = (interval.upper - interval.lower) / 2
+        return cls(experiment_id, total, half / t_quantile(0.5 + confidence_level / 2, dof), dof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +91,14 @@ def portfolio_impact(impacts: Iterable[Impact], *, confidence_level: float = 0.9
     correction for picking the best of them. The order of the impacts does not matter, not even in
     the last digit.
 
+    A sum's variance Σs² is as well known as its parts: its t distribution has Satterthwaite's
+    (Σs²)² / Σ(s⁴/ν) degrees of freedom, so that one experiment alone has its own interval.
+
     References
     ----------
     Lee and Shen (2018), KDD: Winner's curse: bias estimation for total effects of features in online
     controlled experiments. Efron (2011), Journal of the American Statistical Association 106:1602-1614.
+    Satterthwaite (1946), Biometrics Bulletin 2:110-114.
 
     Examples
     --------
@@ -88,13 +109,14 @@ def portfolio_impact(impacts: Iterable[Impact], *, confidence_level: float = 0.9
     known = sorted(impacts, key=lambda one: one.experiment_id)
     if not known:
         return PortfolioImpact(total=0.0, reason="no experiment has a total yet")
-    z = float(scipy.special.ndtri(0.5 + confidence_level / 2))
     totals = np.array([one.total for one in known])
     errors = np.array([one.std_error for one in known])
-    won = totals > z * errors
+    dofs = np.array([one.dof for one in known])
+    p = 0.5 + confidence_level / 2
+    won = totals > errors * np.array([_quantile(p, one.dof) for one in known])
     plain = PortfolioImpact(
         total=math.fsum(totals),
-        total_interval=_interval(math.fsum(totals), math.sqrt(math.fsum(errors**2)), z),
+        total_interval=_interval(math.fsum(totals), errors**2, dofs, p),
         winners=math.fsum(totals[won]),
         reason=f"{MIN_EXPERIMENTS} experiments at least show how impacts scatter; there are {len(known)}",
     )
@@ -106,7 +128,7 @@ def portfolio_impact(impacts: Iterable[Impact], *, confidence_level: float = 0.9
     return replace(
         plain,
         shrunk=math.fsum(shrunk),
-        shrunk_interval=_interval(math.fsum(shrunk), math.sqrt(math.fsum(weights * errors**2)), z),
+        shrunk_interval=_interval(math.fsum(shrunk), weights * errors**2, dofs, p),
         winners_shrunk=math.fsum(shrunk[won]),
         true_spread=math.sqrt(variance),
         experiments=tuple(
@@ -126,5 +148,14 @@ def _true_variance(totals: Floats, errors: Floats) -> float:
     return variance
 
 
-def _interval(middle: float, spread: float, z: float) -> Interval:
-    return Interval(lower=middle - z * spread, upper=middle + z * spread)
+def _interval(middle: float, variances: Floats, dofs: Floats, p: float) -> Interval:
+    """Around a sum of independent parts, each with the degrees of freedom of its variance."""
+    variance = math.fsum(variances)
+    doubt = math.fsum(variances**2 / dofs)
+    half = _quantile(p, variance**2 / doubt if doubt else math.inf) * math.sqrt(variance)
+    return Interval(lower=middle - half, upper=middle + half)
+
+
+def _quantile(p: float, dof: float) -> float:
+    """Of t; beyond any number of degrees of freedom that matters, of the normal distribution."""
+    return t_quantile(p, min(dof, LARGEST_DOF))

@@ -12,6 +12,7 @@ import numpy as np
 
 from rallyuxr.errors import InvalidData, InvalidInput
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
+from rallyuxr.ingest.price_files import read_price_file
 from rallyuxr.models import ExperimentPlan, MetricValue
 from rallyuxr.models.results import utc64
 from rallyuxr.version import __version__
@@ -101,7 +102,9 @@ def _analyze_options(parser: argparse.ArgumentParser) -> None:
         help="worth of one stored unit of a metric over the experiment; 120000 on a conversion rate means that one "
         "percentage point is worth 1,200",
     )
-    parser.add_argument("--prices", metavar="FILE", help="JSON list of metric values under the contract's names")
+    parser.add_argument(
+        "--prices", metavar="FILE", help="metric values in JSON, TOML or CSV, as `prices apply` takes them"
+    )
     parser.add_argument("--currency", default="USD", help="three letters; default: USD")
     parser.add_argument("--cost", metavar="AMOUNT", help="what the change cost; without it there is no ROI")
     parser.add_argument("--confidence", type=int, default=95, choices=(80, 90, 95, 99), help="default: 95")
@@ -172,13 +175,9 @@ def _prices(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _metric_values(file: str) -> dict[str, MetricValue]:
-    try:
-        records = json.loads(Path(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"--prices {file}: {error}; give a JSON file with a list of metric values.") from None
-    if not isinstance(records, list):
-        raise InvalidInput(f"--prices {file} holds no list; give a JSON list of metric values.")
-    return {value.metric_id: value for value in map(MetricValue.from_json, records)}
+    """A file's metric values, which need no version here."""
+    now = {"version": 1, "lastUpdated": datetime.now(UTC)}
+    return {name: MetricValue.from_json({**now, **entry}) for name, entry in read_price_file(Path(file)).items()}
 
 
 def _plan(options: argparse.Namespace, upload: Upload) -> ExperimentPlan:

@@ -4,10 +4,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rallyuxr.models.analysis import Interval, Outcome, Verdict
+from rallyuxr.models.currency import SYMBOLS, minor_digits
 from rallyuxr.models.experiment import ExpectedOutcome
 
-SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
-WITHOUT_CENTS = {"JPY", "KRW", "VND", "CLP", "ISK"}
 CENTS_BELOW = 1_000
 EXPECTED: dict[ExpectedOutcome, Outcome] = {
     "positive": "better",
@@ -30,11 +29,11 @@ def money_text(amount: float | Decimal, currency: str) -> str:
 
     Examples
     --------
-    >>> money_text(-12345.6, "USD"), money_text(3.5, "EUR"), money_text(1234.5, "JPY"), money_text(7, "CHF")
-    ('-$12,346', '€3.50', '¥1,234', 'CHF 7.00')
+    >>> money_text(-12345.6, "USD"), money_text(3.5, "EUR"), money_text(1234.5, "JPY"), money_text(7, "KWD")
+    ('-$12,346', '€3.50', '¥1,234', 'KWD 7.000')
     """
     size = abs(float(amount))
-    digits = 2 if size < CENTS_BELOW and currency not in WITHOUT_CENTS else 0
+    digits = minor_digits(currency) if size < CENTS_BELOW else 0
     symbol = SYMBOLS.get(currency, f"{currency} ")
     number = f"{size:,.{digits}f}"
     sign = "-" if amount < 0 and any(digit not in "0.," for digit in number) else ""

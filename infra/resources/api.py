@@ -9,11 +9,21 @@ from infra.resources.triggers import allow, allowed
 
 FUNCTION = "api"
 _AUTHORIZER = "tokens"
+_EVERYTHING = "$default"
+_PREFLIGHT = "OPTIONS /{proxy+}"
+"""Browsers send no token with it, and `$default` would ask for one; a more specific route goes first."""
 _CORS: Any = {
     "AllowOrigins": ["*"],
-    "AllowMethods": ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-    "AllowHeaders": ["authorization", "content-type", "idempotency-key", "if-match"],
-    "ExposeHeaders": ["etag", "x-request-id", "location"],
+    "AllowMethods": ["GET", "POST", "PUT", "OPTIONS"],
+    "AllowHeaders": [
+        "authorization",
+        "content-encoding",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+    ],
+    "ExposeHeaders": ["content-disposition", "etag", "idempotent-replay"],
     "MaxAge": 3600,
 }
 
@@ -27,7 +37,7 @@ class Tokens:
 
 
 class HttpApi(Resource):
-    """One `$default` route to one function; with `tokens` every request needs a valid one."""
+    """One `$default` route to one function; with `tokens` every request but a preflight needs a valid one."""
 
     kind = "api"
 
@@ -41,6 +51,7 @@ class HttpApi(Resource):
             "integration": self.cloud.function_arn(FUNCTION),
             "authorizer": None if self.tokens is None else [self.tokens.issuer, self.tokens.audience],
             "route": "open" if self.tokens is None else "JWT",
+            "preflight": "open",
             "stage": True,
             "permission": True,
         }
@@ -50,14 +61,14 @@ class HttpApi(Resource):
         if there is None:
             return None
         api = there["ApiId"]
-        integration, route, authorizer = self._integration(api), self._route(api), self._authorizer(api)
+        integration, authorizer = self._integration(api), self._authorizer(api)
         tokens = (authorizer or {}).get("JwtConfiguration")
-        leads = bool(route) and route.get("Target") == f"integrations/{(integration or {}).get('IntegrationId')}"
         return {
             "cors": _comparable(there.get("CorsConfiguration", {})),
             "integration": (integration or {}).get("IntegrationUri"),
             "authorizer": [tokens["Issuer"], *tokens["Audience"]] if tokens else None,
-            "route": {"NONE": "open"}.get(kind := route.get("AuthorizationType", "NONE"), kind) if leads else None,
+            "route": self._guard(api, integration, _EVERYTHING),
+            "preflight": self._guard(api, integration, _PREFLIGHT),
             "stage": any(
                 stage["StageName"] == "$default" and stage.get("AutoDeploy")
                 for stage in self.cloud.api.get_stages(ApiId=api)["Items"]
@@ -79,16 +90,16 @@ class HttpApi(Resource):
             self.cloud.api.update_api(ApiId=api, CorsConfiguration=_CORS)
         if "permission" in changed:
             allow(self.cloud, FUNCTION, self.name, "apigateway.amazonaws.com", self._source(api))
-        if {"integration", "authorizer", "route"} & changed.keys():
-            self._put_route(api)
+        if {"integration", "authorizer", "route", "preflight"} & changed.keys():
+            self._put_routes(api)
         if "stage" in changed:
             self.cloud.api.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
 
     def delete(self) -> None:
         self.cloud.api.delete_api(ApiId=str((self.find() or {})["ApiId"]))
 
-    def _put_route(self, api: str) -> None:
-        """Integration, authorizer and route, each replaced where it is and made where it is not."""
+    def _put_routes(self, api: str) -> None:
+        """Integration, authorizer and routes, each replaced where it is and made where it is not."""
         client, found = self.cloud.api, self._integration(api)
         integration: dict[str, Any] = {
             "IntegrationType": "AWS_PROXY",
@@ -99,17 +110,17 @@ class HttpApi(Resource):
             client.update_integration(ApiId=api, IntegrationId=found["IntegrationId"], **integration)
         else:
             found = dict(client.create_integration(ApiId=api, **integration))
-        route: dict[str, Any] = {
-            "RouteKey": "$default",
-            "Target": f"integrations/{found['IntegrationId']}",
-            **self._authorization(api),
-        }
-        if there := self._route(api):
-            client.update_route(ApiId=api, RouteId=there["RouteId"], **route)
-        else:
-            client.create_route(ApiId=api, **route)
+        target = f"integrations/{found['IntegrationId']}"
+        self._put_route(api, {"RouteKey": _EVERYTHING, "Target": target, **self._authorization(api)})
+        self._put_route(api, {"RouteKey": _PREFLIGHT, "Target": target, "AuthorizationType": "NONE"})
         if self.tokens is None and (unused := self._authorizer(api)):
             client.delete_authorizer(ApiId=api, AuthorizerId=unused["AuthorizerId"])
+
+    def _put_route(self, api: str, route: dict[str, Any]) -> None:
+        if there := self._route(api, route["RouteKey"]):
+            self.cloud.api.update_route(ApiId=api, RouteId=there["RouteId"], **route)
+        else:
+            self.cloud.api.create_route(ApiId=api, **route)
 
     def _authorization(self, api: str) -> dict[str, Any]:
         if self.tokens is None:
@@ -134,9 +145,17 @@ class HttpApi(Resource):
         items = self.cloud.api.get_authorizers(ApiId=api)["Items"]
         return next((dict(item) for item in items if item["Name"] == _AUTHORIZER), None)
 
-    def _route(self, api: str) -> dict[str, Any]:
+    def _guard(self, api: str, integration: dict[str, Any] | None, key: str) -> str | None:
+        """What a route asks for before it leads to the function; None where it does not lead there."""
+        route = self._route(api, key)
+        if not route or route.get("Target") != f"integrations/{(integration or {}).get('IntegrationId')}":
+            return None
+        kind = str(route.get("AuthorizationType", "NONE"))
+        return "open" if kind == "NONE" else kind
+
+    def _route(self, api: str, key: str) -> dict[str, Any]:
         items = self.cloud.api.get_routes(ApiId=api)["Items"]
-        return next((dict(item) for item in items if item["RouteKey"] == "$default"), {})
+        return next((dict(item) for item in items if item["RouteKey"] == key), {})
 
     def _source(self, api: str) -> str:
         return self.cloud.arn("execute-api", f"{api}/*")

@@ -46,7 +46,7 @@ class Bucket(Resource):
             "versioning": "Enabled",
             "encryption": "AES256",
             "public": "blocked",
-            "lifecycle": sorted(rule["ID"] for rule in _LIFECYCLE),
+            "lifecycle": _comparable(_LIFECYCLE),
         }
 
     def read(self) -> Properties | None:
@@ -70,7 +70,7 @@ class Bucket(Resource):
                 None,
             ),
             "public": "blocked" if blocked == _BLOCKED else "open",
-            "lifecycle": sorted(rule["ID"] for rule in rules),
+            "lifecycle": _comparable(rules),
         }
 
     def create(self) -> None:
@@ -145,3 +145,16 @@ class Queue(Resource):
 
     def _url(self) -> str:
         return self.cloud.sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
+
+
+def _comparable(rules: Any) -> dict[str, dict[str, Any]]:
+    """What the rules say, by their names, without what the cloud adds to them."""
+    return {
+        rule["ID"]: {
+            "status": rule.get("Status"),
+            "prefix": rule.get("Filter", {}).get("Prefix"),
+            "days": rule.get("Expiration", {}).get("Days"),
+            "noncurrentDays": rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"),
+        }
+        for rule in rules
+    }

@@ -58,7 +58,7 @@ class DynamoTable(Resource):
                 for index in there.get("GlobalSecondaryIndexes", [])
             },
             "stream": there.get("StreamSpecification", {}).get("StreamViewType"),
-            "expiresBy": ttl.get("AttributeName"),
+            "expiresBy": ttl.get("AttributeName") if ttl.get("TimeToLiveStatus") in _EXPIRING else None,
             "pointInTimeRecovery": recovery == "ENABLED",
             "deletionProtection": there.get("DeletionProtectionEnabled", False),
         }
@@ -87,15 +87,12 @@ class DynamoTable(Resource):
             )
         dynamodb, name = self.cloud.dynamodb, self.name
         if "indexes" in changed:
-            self._add_indexes()
-        if changed.get("stream"):
-            dynamodb.update_table(TableName=name, StreamSpecification=_STREAM)
+            self._put_indexes()
+        if "stream" in changed:
+            dynamodb.update_table(TableName=name, StreamSpecification=_STREAM if changed["stream"] else _NO_STREAM)
             self._wait()
-        if changed.get("expiresBy"):
-            dynamodb.update_time_to_live(
-                TableName=name,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": changed["expiresBy"]},
-            )
+        if "expiresBy" in changed:
+            self._put_expiry(changed["expiresBy"])
         if "pointInTimeRecovery" in changed:
             once_possible(
                 lambda: dynamodb.update_continuous_backups(
@@ -122,16 +119,30 @@ class DynamoTable(Resource):
                 return None
             raise
 
-    def _add_indexes(self) -> None:
-        there = (self.read() or {})["indexes"]
+    def _put_indexes(self) -> None:
+        """Drop what is not wanted and add what is missing, one at a time as the cloud demands."""
+        there, wanted = (self.read() or {})["indexes"], self.wanted()["indexes"]
+        for name in (name for name, keys in there.items() if wanted.get(name) != keys):
+            self._change_index({"Delete": {"IndexName": name}})
         for index in self.table.indexes:
-            if index.name not in there:
-                self.cloud.dynamodb.update_table(
+            if there.get(index.name) != wanted[index.name]:
+                self._change_index({"Create": _index(index)})
+
+    def _change_index(self, change: Any) -> None:
+        self.cloud.dynamodb.update_table(
+            TableName=self.name, AttributeDefinitions=self._attributes(), GlobalSecondaryIndexUpdates=[change]
+        )
+        self._wait()
+
+    def _put_expiry(self, attribute: str | None) -> None:
+        """Let items expire by an attribute; the one that they expired by so far is let go first."""
+        before = (self.read() or {})["expiresBy"]
+        for enabled, named in ((False, before), (True, attribute)):
+            if named:
+                self.cloud.dynamodb.update_time_to_live(
                     TableName=self.name,
-                    AttributeDefinitions=self._attributes(),
-                    GlobalSecondaryIndexUpdates=[{"Create": _index(index)}],
+                    TimeToLiveSpecification={"Enabled": enabled, "AttributeName": named},
                 )
-                self._wait()
 
     def _attributes(self) -> Any:
         table = self.table
@@ -147,6 +158,8 @@ class DynamoTable(Resource):
 
 
 _STREAM: Any = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+_EXPIRING = ("ENABLED", "ENABLING")
+_NO_STREAM: Any = {"StreamEnabled": False}
 
 
 def _key_schema(partition_key: str, sort_key: str | None) -> Any:

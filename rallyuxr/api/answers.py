@@ -108,9 +108,10 @@ class HistoryData(Record):
 
 
 class AnalysisListData(Record):
-    """Every analysis of an experiment, newest first."""
+    """Analyses of an experiment, newest first; `next_token` leads on to older ones."""
 
     analyses: tuple[AnalysisSummary, ...]
+    next_token: str | None = None
 
 
 class AnalysisData(Record):

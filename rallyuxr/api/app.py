@@ -3,10 +3,10 @@
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 
 from rallyuxr.api import experiments, exports, failures, metric_values, orders, planning, system
 from rallyuxr.api.bodies import BoundedBody
+from rallyuxr.api.cors import CrossOrigin
 from rallyuxr.api.dependencies import deployment
 from rallyuxr.api.idempotency import IdempotentPosts
 from rallyuxr.version import __version__
@@ -17,9 +17,6 @@ Every answer is `{"success": true, "data": ...}` or `{"success": false, "error":
 are left out, and unknown fields are refused. Times are ISO 8601 in UTC, windows half-open. Except on loopback a
 bearer token (JWT) is needed, whose role is viewer (reads), analyst (also experiments, data and orders) or admin
 (also prices and failures)."""
-
-LOOPBACK = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
-"""Pages that may call an open API on a laptop. Deployed, the gateway answers for every origin."""
 
 
 class RestApi(FastAPI):
@@ -52,7 +49,7 @@ def create_app() -> FastAPI:
     failures.install(app)
     app.add_middleware(IdempotentPosts, deployment=deployment)
     app.add_middleware(BoundedBody)
-    app.add_middleware(CORSMiddleware, allow_origin_regex=LOOPBACK, allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(CrossOrigin)
     return app
 
 

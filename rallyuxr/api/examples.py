@@ -190,7 +190,12 @@ EXAMPLES: dict[str, tuple[Any, Any]] = {
         {
             "experiments": [EXPERIMENT],
             "pagination": {"total": 1, "limit": 20, "offset": 0, "hasMore": False},
-            "summary": {"totalExperiments": 1, "completedExperiments": 1, "totalEconomicImpact": 1240.0},
+            "summary": {
+                "totalExperiments": 1,
+                "completedExperiments": 1,
+                "totalEconomicImpact": 1240.0,
+                "currency": "USD",
+            },
         },
     ),
     "get_experiment": (

@@ -182,11 +182,19 @@ def rerun(experiment_id: ExperimentId, context: Deployment, caller: Analyst) -> 
 
 @router.get("/{experiment_id}/analyses", responses=documented(404))
 def list_analyses(
-    experiment_id: ExperimentId, context: Deployment, caller: Viewer
+    experiment_id: ExperimentId,
+    context: Deployment,
+    caller: Viewer,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    next_token: Annotated[
+        str | SkipJsonSchema[None], Query(alias="nextToken", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    ] = None,
 ) -> Answer[answers.AnalysisListData]:
-    """List every analysis of an experiment, newest first."""
-    lines = analyses.list_analyses(context, experiment_id)
-    return Answer(data=answers.AnalysisListData(analyses=lines))
+    """List the analyses of an experiment, newest first; `nextToken` leads on to older ones."""
+    lines = analyses.list_analyses(context, experiment_id, limit=limit + 1, before=next_token)
+    shown = lines[:limit]
+    following = shown[-1].analysis_id if len(lines) > limit else None
+    return Answer(data=answers.AnalysisListData(analyses=shown, next_token=following))
 
 
 @router.get("/{experiment_id}/analyses/{analysis_id}", responses=documented(404))

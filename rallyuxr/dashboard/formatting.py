@@ -7,16 +7,10 @@ from math import floor, log10
 from typing import Final
 
 from rallyuxr.models import Interval
+from rallyuxr.models.currency import SYMBOLS, minor_digits
 
 MINUS: Final = "\u2212"
 ABSENT: Final = "—"
-SYMBOLS: Final[dict[str, str]] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
-_THREE_DECIMALS: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-_NO_DECIMALS: Final = (
-    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
-    *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
-)
-MINOR_DIGITS: Final[dict[str, int]] = dict.fromkeys(_THREE_DECIMALS, 3) | dict.fromkeys(_NO_DECIMALS, 0)
 _SPOKEN: Final = {"%": "percentage point", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>$#~|]|:(?=[\w/+-]+[:\[])")
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k"))
@@ -31,7 +25,7 @@ def money(amount: float | Decimal | None, currency: str = "USD", *, signed: bool
     if amount is None:
         return ABSENT
     size = abs(float(amount))
-    text = f"{size:,.{MINOR_DIGITS.get(currency, 2) if size < 1000 else 0}f}"
+    text = f"{size:,.{minor_digits(currency) if size < 1000 else 0}f}"
     sign = _sign(amount, signed) if text.strip("0.,") else ""
     return sign + currency_mark(currency) + text
 
@@ -58,7 +52,7 @@ def price(amount: Decimal, currency: str = "USD") -> str:
     ('$0.0125', '$1,500.00', '¥3')
     """
     exponent = amount.normalize().as_tuple().exponent
-    digits = max(MINOR_DIGITS.get(currency, 2), -exponent if isinstance(exponent, int) else 0)
+    digits = max(minor_digits(currency), -exponent if isinstance(exponent, int) else 0)
     exact = abs(amount).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
     return _sign(amount, False) + currency_mark(currency) + f"{exact:,f}"
 

@@ -6,6 +6,7 @@ time. It reaches into ministack's private names, so the version is pinned and ea
 | added                | why                                                                                     |
 |----------------------|-----------------------------------------------------------------------------------------|
 | snapshots            | ministack saves on a clean stop only; here a forked copy saves every `SNAPSHOT_SECONDS` |
+| synced files         | ministack renames files that may not be on the disk yet: a power cut could leave none   |
 | durable streams      | ministack forgets change records at a stop but keeps the positions of their readers     |
 | shared layers        | ministack unpacks 160 MB for every worker and writes them into every snapshot           |
 | arithmetic           | ministack adds numbers at 28 digits, DynamoDB at 38                                     |
@@ -49,6 +50,43 @@ from ministack.core import persistence  # noqa: E402
 from ministack.services import dynamodb, lambda_svc  # noqa: E402
 
 Scope = dict[str, Any]
+
+
+def save_synced(service: str, state: dict[str, Any]) -> None:
+    """Put a service's state on the disk before it takes the place of the state before it.
+
+    What cannot be written is logged, as ministack does: the other services' states are saved all the same.
+    """
+    file = Path(persistence.STATE_DIR, f"{service}.json")
+    unfinished = file.with_suffix(".json.tmp")
+    content = {"__ministack_format__": persistence._state_format_version(service), "payload": state}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if service == "lambda":
+            sync_archives(Path(lambda_svc.CODE_BLOB_DIR))  # the state names them
+        with unfinished.open("w") as opened:
+            json.dump(content, opened, default=persistence._json_default)
+            opened.flush()
+            os.fsync(opened.fileno())
+        unfinished.replace(file)
+    except Exception:
+        persistence.logger.exception("%s was not saved; what was saved before stays", file)
+        unfinished.unlink(missing_ok=True)
+
+
+def sync(place: Path) -> None:
+    """Put a file, or the names within a folder, on the disk."""
+    opened = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def sync_archives(folder: Path) -> None:
+    """Put the functions' code on the disk."""
+    for place in (*folder.glob("*.zip"), folder) if folder.exists() else ():
+        sync(place)
 
 
 class DurableStreams:
@@ -181,6 +219,7 @@ class Snapshots:
                 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 signal.alarm(SNAPSHOT_LIMIT_SECONDS)
                 persistence.save_all(ministack._build_persistence_save_dict())
+                sync(Path(persistence.STATE_DIR))
             finally:
                 os._exit(0)
         await asyncio.to_thread(os.waitpid, self._child, 0)
@@ -286,8 +325,10 @@ def main() -> None:
     DurableStreams()
     SharedLayers()
     ministack.load_state = load_or_refuse
+    persistence.save_state = save_synced
     ministack.app = Door(ministack.app)
     ministack.main()
+    sync(Path(persistence.STATE_DIR))
     held.close()
 
 

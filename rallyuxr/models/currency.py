@@ -1,4 +1,4 @@
-"""Amounts and their currency's smallest unit: cents of a dollar, whole yen, fils of a Bahraini dinar."""
+"""Amounts, their currency's sign and its smallest unit: cents of a dollar, whole yen, fils of a Bahraini dinar."""
 
 from decimal import Decimal
 
@@ -30,6 +30,9 @@ _DIGITS = {
     **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
     **dict.fromkeys(["CLF", "UYW"], 4),
 }
+
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+"""Signs that are read as one currency; every other one is written with its code."""
 
 
 def minor_digits(currency: str) -> int:

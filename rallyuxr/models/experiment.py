@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rallyuxr.models.base import Flag, Price, Record, Timestamp
+from rallyuxr.models.base import PROSE, Flag, Price, Record, Timestamp, Title
 from rallyuxr.models.metric_value import Currency, MetricId
 
 Status = Literal["draft", "running", "complete", "archived"]
@@ -123,8 +123,8 @@ class ExperimentPlan(Record):
     before it are the pre-period of the difference-in-differences (whole weeks by default).
     """
 
-    name: str = Field(min_length=1, max_length=200)
-    description: str = Field(max_length=1000)
+    name: Title
+    description: Annotated[str, Field(max_length=1000), PROSE]
     metrics: tuple[MetricId, ...] = Field(min_length=1, max_length=MAX_METRICS)
     start_date: Timestamp
     end_date: Timestamp
@@ -180,9 +180,11 @@ class CurrentFinding(Record):
 
     analysis_id: str
     data_version: int
+    data_source: DataSource | None = None
     currency: Currency
     total_impact: float | None = None
     total_std_error: float | None = None
+    total_dof: float | None = None
     total_lower: float | None = None
     total_upper: float | None = None
     annualized_impact: float | None = None
@@ -203,6 +205,12 @@ class ExperimentDefinition(ExperimentPlan):
     version: int = Field(default=1, ge=1)
     participant_count: int | None = Field(default=None, ge=0)
     finding: CurrentFinding | None = None
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its numbers come from the simulator: those of its finding, or those that it waits for."""
+        found = self.finding.data_source if self.finding else None
+        return (found or self.data_source) == "simulator"
 
 
 Experiment = ExperimentDefinition

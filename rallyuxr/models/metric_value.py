@@ -5,9 +5,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rallyuxr.models.base import Flag, Money, Price, Record, Timestamp
+from rallyuxr.models.base import ONE_LINE, PROSE, Flag, Money, Price, Record, Timestamp, Title
 
 MetricId = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=64)]
+UnitName = Annotated[str, Field(min_length=1, max_length=40), ONE_LINE]
+Explanation = Annotated[str, Field(min_length=10, max_length=500), PROSE]
+Family = Annotated[str, Field(min_length=1, max_length=64), ONE_LINE]
 Category = Literal["conversion", "revenue", "engagement", "retention", "other"]
 CATEGORIES: tuple[Category, ...] = ("conversion", "revenue", "engagement", "retention", "other")
 Exposure = Literal["participant", "day", "experiment"]
@@ -58,10 +61,10 @@ class MetricTerms(Record):
         counts_toward_total: whether the metric may enter a total at all.
     """
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Title
     dollars_per_unit: Price
-    unit: str = Field(min_length=1, max_length=40)
-    description: str = Field(min_length=10, max_length=500)
+    unit: UnitName
+    description: Explanation
     category: Category
     validation_rules: ValidationRules | None = None
     currency: Currency = "USD"
@@ -69,7 +72,7 @@ class MetricTerms(Record):
     exposure: Exposure = "experiment"
     direction: Direction = "higher_is_better"
     value_type: ValueType = "mean"
-    family: str | None = Field(default=None, min_length=1, max_length=64)
+    family: Family | None = None
     counts_toward_total: Flag = True
 
     @model_validator(mode="before")
@@ -108,18 +111,18 @@ class UpdateMetricValue(Record):
     """
 
     dollars_per_unit: Price | None = None
-    description: str | None = Field(default=None, min_length=10, max_length=500)
+    description: Explanation | None = None
     validation_rules: ValidationRules | None = None
-    name: str | None = Field(default=None, min_length=1, max_length=200)
-    unit: str | None = Field(default=None, min_length=1, max_length=40)
+    name: Title | None = None
+    unit: UnitName | None = None
     unit_scale: UnitScale | None = None
     category: Category | None = None
     exposure: Exposure | None = None
     direction: Direction | None = None
     value_type: ValueType | None = None
-    family: str | None = Field(default=None, min_length=1, max_length=64)
+    family: Family | None = None
     counts_toward_total: Flag | None = None
-    change_reason: str | None = Field(default=None, max_length=500)
+    change_reason: Annotated[str, Field(max_length=500), PROSE] | None = None
     expected_version: int | None = Field(default=None, ge=1)
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from rallyuxr.errors import Conflict, InvalidInput
-from rallyuxr.models.base import Money, Record, Timestamp, iso_z
+from rallyuxr.models.base import Money, Record, Timestamp, Title, iso_z
 from rallyuxr.models.currency import to_minor
 from rallyuxr.models.experiment import TimeZoneName
 from rallyuxr.models.metric_value import Currency
@@ -41,7 +41,7 @@ class Merchant(Record):
     """
 
     merchant_id: MerchantId
-    name: str = Field(min_length=1, max_length=200)
+    name: Title
     time_zone: TimeZoneName = "UTC"
     currency: Currency = "USD"
 

@@ -1,6 +1,7 @@
 """Analyse a data version: load, compute, price, store; once per set of inputs."""
 
 from datetime import datetime
+from itertools import islice
 
 from rallyuxr.analysis import analyze
 from rallyuxr.errors import Conflict, InvalidInput, NotFound, VersionConflict
@@ -74,10 +75,16 @@ def get_analysis(ctx: Context, experiment_id: str, analysis_id: str) -> Experime
     return ctx.store.analyses.get(experiment_id, analysis_id)
 
 
-def list_analyses(ctx: Context, experiment_id: str) -> tuple[AnalysisSummary, ...]:
-    """Every analysis of an experiment in a line, newest first; raises `NotFound` for an unknown experiment."""
+def list_analyses(
+    ctx: Context, experiment_id: str, *, limit: int | None = None, before: str | None = None
+) -> tuple[AnalysisSummary, ...]:
+    """An experiment's analyses in a line each, newest first; at most `limit`, from the one before `before` on.
+
+    Raises:
+        NotFound: no such experiment.
+    """
     ctx.store.experiments.get(experiment_id)
-    return tuple(ctx.store.analyses.summaries(experiment_id))
+    return tuple(islice(ctx.store.analyses.summaries(experiment_id, before=before, page_size=limit), limit))
 
 
 def _store(ctx: Context, analysis: ExperimentAnalysis, published: PublishedData) -> ExperimentAnalysis:
@@ -112,9 +119,11 @@ def _with_finding(
     finding = CurrentFinding(
         analysis_id=analysis.analysis_id,
         data_version=analysis.data_version,
+        data_source=analysis.data_source,
         currency=impact.currency,
         total_impact=impact.total_impact,
         total_std_error=impact.total_std_error,
+        total_dof=impact.total_dof,
         total_lower=total.lower if total else None,
         total_upper=total.upper if total else None,
         annualized_impact=impact.annualized_impact,

@@ -103,8 +103,7 @@ def portfolio_csv(ctx: Context) -> bytes:
 def portfolio_json(ctx: Context) -> bytes:
     """Every experiment's definition with its current finding, newest first, under the contract's names."""
     lines = [
-        {**experiment.to_json(), "dataLabel": source_label(experiment.data_source)}
-        for experiment in ctx.store.experiments.walk()
+        {**experiment.to_json(), "dataLabel": _label(experiment)} for experiment in ctx.store.experiments.walk()
     ]
     return json.dumps({"experiments": lines}, allow_nan=False).encode()
 
@@ -160,10 +159,15 @@ def _panel_rows(metric_id: str, panel: UnitPanel) -> Iterator[tuple[object, ...]
         yield f"{panel.periods[period]}Z", metric_id, arm, float(outcome), 1.0, None, panel.units[unit]
 
 
+def _label(experiment: ExperimentDefinition) -> str:
+    """Where the numbers of an experiment's line come from."""
+    return source_label("simulator" if experiment.is_simulated else experiment.data_source)
+
+
 def _portfolio_row(experiment: ExperimentDefinition) -> tuple[object, ...]:
     columns = {name: getattr(experiment, name, None) for name in PORTFOLIO}
     columns |= {name: getattr(experiment.finding, name, None) for name in FINDING_COLUMNS}
-    columns |= {"metrics": " ".join(experiment.metrics), "data_source": source_label(experiment.data_source)}
+    columns |= {"metrics": " ".join(experiment.metrics), "data_source": _label(experiment)}
     return tuple(columns.values())
 
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from pydantic import Field
@@ -15,13 +17,18 @@ LARGEST_PAGE = 100
 
 
 class PortfolioSummary(Record):
-    """Totals over all experiments; the impact is absent where currencies differ, and then listed by currency."""
+    """Totals over all experiments, archived ones counted and their money left out.
+
+    Simulated money stands for itself. A total is absent where currencies differ, and then listed by currency.
+    """
 
     total_experiments: int
     completed_experiments: int
     total_economic_impact: float | None = None
     currency: str | None = None
     impact_by_currency: dict[str, float] = Field(default_factory=dict)
+    simulated_economic_impact: float | None = None
+    simulated_impact_by_currency: dict[str, float] = Field(default_factory=dict)
 
 
 class ExperimentPage(Record):
@@ -78,15 +85,26 @@ def list_experiments(
 
 
 def _summary(portfolio: Portfolio) -> PortfolioSummary:
-    impact = {currency: float(amount) for currency, amount in portfolio.impact.items()}
-    currency = next(iter(impact)) if len(impact) == 1 else None
+    real, simulated = _amounts(portfolio.impact), _amounts(portfolio.simulated_impact)
+    currencies = real.keys() | simulated.keys()
     return PortfolioSummary(
         total_experiments=portfolio.total(),
         completed_experiments=portfolio.total("complete"),
-        total_economic_impact=sum(impact.values()) if len(impact) < 2 else None,
-        currency=currency,
-        impact_by_currency=impact,
+        total_economic_impact=_one_amount(real),
+        currency=min(currencies) if len(currencies) == 1 else None,
+        impact_by_currency=real,
+        simulated_economic_impact=_one_amount(simulated) if simulated else None,
+        simulated_impact_by_currency=simulated,
     )
+
+
+def _amounts(by_currency: Mapping[str, Decimal]) -> dict[str, float]:
+    return {currency: float(amount) for currency, amount in by_currency.items()}
+
+
+def _one_amount(by_currency: Mapping[str, float]) -> float | None:
+    """The sum where there is one currency at most."""
+    return sum(by_currency.values()) if len(by_currency) < 2 else None
 
 
 def _write_token(position: Position, status: Status | None, search: str | None) -> str:

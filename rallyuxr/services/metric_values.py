@@ -68,7 +68,7 @@ def update_metric_value(ctx: Context, metric_id: str, request: UpdateMetricValue
                 details={"version": before.version},
             )
         change = ctx.change()
-        after = _changed(before, request).model_copy(
+        after = changed_value(before, request).model_copy(
             update={
                 "version": before.version + 1,
                 "last_updated": max(change.at, before.last_updated),
@@ -108,7 +108,8 @@ def repriced(value: MetricValue, dollars_per_unit: Decimal) -> MetricValue:
     return _with_terms(value, {"dollars_per_unit": dollars_per_unit})
 
 
-def _changed(value: MetricValue, request: UpdateMetricValue) -> MetricValue:
+def changed_value(value: MetricValue, request: UpdateMetricValue) -> MetricValue:
+    """The value with the terms that the request names; raises `InvalidInput` where that cannot be."""
     terms = {name: getattr(request, name) for name in request.model_fields_set - NOT_TERMS}
     given = {name: term for name, term in terms.items() if term is not None or name in CLEARABLE}
     if not given:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from rallyuxr.models import CurrentFinding, ExperimentDefinition
+from rallyuxr.models import CurrentFinding, ExperimentDefinition, Interval
 from rallyuxr.portfolio import Impact, PortfolioImpact, portfolio_impact
 from rallyuxr.services.context import Context
 from rallyuxr.store import Portfolio
@@ -42,14 +42,14 @@ def worth(experiments: Iterable[ExperimentDefinition]) -> tuple[Worth, ...]:
     groups: dict[tuple[bool, str], list[ExperimentDefinition]] = {}
     for experiment in experiments:
         if experiment.status != "archived":
-            key = (experiment.data_source == "simulator", experiment.currency)
+            key = (experiment.is_simulated, experiment.currency)
             groups.setdefault(key, []).append(experiment)
     return tuple(_worth(currency, simulated, members) for (simulated, currency), members in sorted(groups.items()))
 
 
 def _worth(currency: str, simulated: bool, members: Sequence[ExperimentDefinition]) -> Worth:
     findings = {one.id: one.finding for one in members if one.finding}
-    observed = [impact for name, found in findings.items() if (impact := _observed(name, found))]
+    observed = [impact for one in members if (impact := _observed(one)) is not None]
     projected = [
         ahead for impact in observed if (ahead := _projected(impact, findings[impact.experiment_id])) is not None
     ]
@@ -63,10 +63,20 @@ def _worth(currency: str, simulated: bool, members: Sequence[ExperimentDefinitio
     )
 
 
-def _observed(experiment_id: str, found: CurrentFinding) -> Impact | None:
-    if found.total_impact is None or not found.total_std_error:
+def _observed(experiment: ExperimentDefinition) -> Impact | None:
+    """The experiment's total, as wide as its own interval; while it runs that is the always-valid one."""
+    found = experiment.finding
+    if found is None or found.total_impact is None or not found.total_std_error:
         return None
-    return Impact(experiment_id, found.total_impact, found.total_std_error)
+    if found.total_lower is None or found.total_upper is None or found.total_dof is None:
+        return Impact(experiment.id, found.total_impact, found.total_std_error)
+    return Impact.from_interval(
+        experiment.id,
+        found.total_impact,
+        Interval(lower=found.total_lower, upper=found.total_upper),
+        dof=found.total_dof,
+        confidence_level=experiment.confidence_level / 100,
+    )
 
 
 def _projected(impact: Impact, found: CurrentFinding) -> Impact | None:

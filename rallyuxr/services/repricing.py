@@ -8,6 +8,8 @@ from rallyuxr.services.context import Context
 from rallyuxr.services.metric_values import repriced
 
 LARGEST_PREVIEW = 200
+MOST_CONSIDERED = 1_000
+"""How many experiments one preview reads, whatever number uses the metric."""
 
 
 class RepriceRow(Record):
@@ -24,13 +26,17 @@ class RepriceRow(Record):
 
 
 class RepricePreview(Record):
-    """Every analysed experiment that uses the metric, newest first; `omitted` are beyond the preview's size."""
+    """Analysed experiments that use the metric, newest first.
+
+    `omitted` are beyond the preview's size. It is not `complete` where so many use the metric that some are unread.
+    """
 
     metric_id: str
     current_dollars_per_unit: Money
     proposed_dollars_per_unit: Money
     experiments: tuple[RepriceRow, ...]
     omitted: int = 0
+    complete: bool = True
 
 
 def preview_reprice(ctx: Context, metric_id: str, dollars_per_unit: Decimal) -> RepricePreview:
@@ -42,8 +48,8 @@ def preview_reprice(ctx: Context, metric_id: str, dollars_per_unit: Decimal) -> 
     """
     current = ctx.store.metric_values.get(metric_id)
     proposed = repriced(current, dollars_per_unit)
-    names = {*ctx.store.usage.active(metric_id), *ctx.store.usage.closed(metric_id)}
-    experiments = ctx.store.experiments.get_many(sorted(names))
+    names, more = ctx.store.usage.members(metric_id, MOST_CONSIDERED)
+    experiments = ctx.store.experiments.get_many(sorted(set(names)))
     analysed = [(one, one.finding.analysis_id) for one in experiments if one.finding]
     shown = analysed[:LARGEST_PREVIEW]
     rows = (_row(ctx, experiment, analysis_id, proposed) for experiment, analysis_id in shown)
@@ -53,6 +59,7 @@ def preview_reprice(ctx: Context, metric_id: str, dollars_per_unit: Decimal) -> 
         proposed_dollars_per_unit=dollars_per_unit,
         experiments=tuple(rows),
         omitted=len(analysed) - len(shown),
+        complete=not more,
     )
 
 

@@ -32,6 +32,9 @@ class AnalysisSummary(Record):
     version: str
 
 
+SUMMARY = tuple(str(field.alias) for field in AnalysisSummary.model_fields.values())
+
+
 class AnalysisRepository:
     """The table experimentAnalysis; the newest analysis is the current one."""
 
@@ -61,10 +64,16 @@ class AnalysisRepository:
         )
         return map(self._read, found)
 
-    def summaries(self, experiment_id: str) -> Iterator[AnalysisSummary]:
-        """Every analysis in a line, newest first."""
-        for item in self._query(experiment_id, newest_first=True):
-            yield read_record(AnalysisSummary, item)
+    def summaries(
+        self, experiment_id: str, *, before: str | None = None, page_size: int | None = None
+    ) -> Iterator[AnalysisSummary]:
+        """The analyses in a line each, newest first, from the one before `before` on."""
+        condition, options = "experimentId = :experiment", dict[str, Any](experiment=experiment_id)
+        if before:
+            condition, options = condition + " AND analysisId < :before", {**options, "before": before}
+        options |= {"newest_first": True, "page_size": page_size, "projection": SUMMARY}
+        found = self._dynamo.query(EXPERIMENT_ANALYSIS, condition, **options)
+        return (read_record(AnalysisSummary, item) for item in found)
 
     def add(self, analysis: ExperimentAnalysis) -> None:
         """Store an analysis that is not the newest; one that is there stays as it is."""

@@ -17,6 +17,8 @@ CLIENT_CONFIG = Config(
     max_pool_connections=50,
     s3={"addressing_style": "path"},
 )
+SIGNED = Config(signature_version="s3v4")
+"""Unless told, botocore signs links in some regions as no bucket made since 2020 takes them."""
 
 
 class Cloud:
@@ -32,8 +34,9 @@ class Cloud:
         """The botocore client of `service`."""
         with self._lock:
             if service not in self._clients:
+                config = CLIENT_CONFIG.merge(SIGNED) if service == "s3" else CLIENT_CONFIG
                 self._clients[service] = self._session.create_client(
-                    service, self.settings.region, endpoint_url=self.settings.endpoint_url, config=CLIENT_CONFIG
+                    service, self.settings.region, endpoint_url=self.settings.endpoint_url, config=config
                 )
             return self._clients[service]
 

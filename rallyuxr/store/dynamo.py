@@ -13,6 +13,7 @@ from rallyuxr.store.tables import Table
 WRITES_PER_BATCH = 25
 READS_PER_BATCH = 100
 BATCH_BYTES = 8_000_000
+LARGEST_PAGE = 200
 Parameters = dict[str, Any]
 
 
@@ -113,23 +114,38 @@ class Dynamo:
         names: Mapping[str, str] | None = None,
         **values: Any,
     ) -> Iterator[Item]:
-        """The items of one partition in key order; a page is read when its first item is asked for."""
-        parameters: Parameters = {
-            "TableName": self._name(table),
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": _placeholders(values),
-            "ScanIndexForward": not newest_first,
-            "ConsistentRead": consistent,
-        }
-        if index:
-            parameters["IndexName"] = index
+        """The items of one partition in key order; a page is read when its first item is asked for.
+
+        The first page has `page_size` items, each further one twice as many up to `LARGEST_PAGE`.
+        """
+        parameters = self._partition(table, condition, values, index=index, newest_first=newest_first)
+        parameters["ConsistentRead"] = consistent
+        aliases = {f"#p{place}": name for place, name in enumerate(projection)}
         if projection:
-            parameters["ProjectionExpression"] = ", ".join(projection)
-        if names:
-            parameters["ExpressionAttributeNames"] = dict(names)
+            parameters["ProjectionExpression"] = ", ".join(aliases)
+        if names or aliases:
+            parameters["ExpressionAttributeNames"] = {**(names or {}), **aliases}
         if page_size:
             parameters["Limit"] = page_size
         return self._pages(parameters)
+
+    def key_at(
+        self, table: Table, condition: str, number: int, *, index: str, newest_first: bool = False, **values: Any
+    ) -> tuple[Item | None, int]:
+        """The key of a partition's `number`-th item, or None and how many there are.
+
+        The items are counted where they lie: they cost read units, and neither traffic nor memory.
+        """
+        parameters = self._partition(table, condition, values, index=index, newest_first=newest_first)
+        counted = 0
+        while True:
+            answer = self._call("query", **parameters, Select="COUNT", Limit=number - counted)
+            counted += answer["Count"]
+            if "LastEvaluatedKey" not in answer:
+                return None, counted
+            if counted == number:
+                return from_attributes(answer["LastEvaluatedKey"]), counted
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def describe(self, table: Table) -> Mapping[str, Any]:
         """What the cloud says about a table; its count of items and bytes may be hours old."""
@@ -161,6 +177,17 @@ class Dynamo:
             for _ in self._until_done("batch_write_item", {self._name(table): requests}, "UnprocessedItems"):
                 pass
 
+    def _partition(
+        self, table: Table, condition: str, values: Mapping[str, Any], *, index: str | None, newest_first: bool
+    ) -> Parameters:
+        parameters: Parameters = {
+            "TableName": self._name(table),
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": _placeholders(values),
+            "ScanIndexForward": not newest_first,
+        }
+        return parameters | ({"IndexName": index} if index else {})
+
     def _pages(self, parameters: Parameters) -> Iterator[Item]:
         while True:
             answer = self._call("query", **parameters)
@@ -168,6 +195,8 @@ class Dynamo:
             if "LastEvaluatedKey" not in answer:
                 return
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            if "Limit" in parameters:
+                parameters["Limit"] = min(2 * parameters["Limit"], LARGEST_PAGE)
 
     def _until_done(self, operation: str, wanted: Any, leftover: str) -> Iterator[Any]:
         """Ask again for what a batch left undone, with a growing pause."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rallyuxr.errors import Conflict, NotFound, VersionConflict
 from rallyuxr.models import ExperimentDefinition, Record, Status, Timestamp
@@ -19,7 +19,7 @@ FAILURE = "#failure#"
 BEYOND = "~"
 """Sorts after every time, so that a month is read from its newest experiment on."""
 READ_BOUND = 500
-"""How many definitions one page reads at most while it looks for matches."""
+"""How many definitions one page of a filtered listing looks through at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +146,13 @@ class ExperimentRepository:
     ) -> Listing:
         """At most `limit` matching experiments, newest first, from `start`.
 
-        Whole months are passed over by their counts. A search reads at most `READ_BOUND` definitions and
-        then says where to go on, so a page may hold fewer than `limit` and still not be the last.
+        Whole months are passed over by their counts, and what is left of an offset without reading it into
+        memory. A filter reads at most `READ_BOUND` definitions and then says where to go on, so a page may
+        hold fewer than `limit` and still not be the last.
         """
         found: list[ExperimentDefinition] = []
         words = search.casefold() if search else None
+        bound = READ_BOUND if words or status else None
         position, skip, read = start, start.skip, 0
         for month, number in portfolio.months(status):
             if start.month is not None and month > start.month:
@@ -159,9 +161,13 @@ class ExperimentRepository:
             if not words and resumed is None and number <= skip:
                 skip -= number
                 continue
-            page_size = READ_BOUND if words or status else min(READ_BOUND, skip + limit + 1)
-            for item in self._month(month, resumed, page_size):
-                if read == READ_BOUND:
+            if skip and not bound:
+                resumed, skip = self._passed_over(month, resumed, skip)
+                if skip:
+                    continue
+                position = Position(month, resumed)
+            for item in self._month(month, resumed, limit + 1 - len(found)):
+                if read == bound:
                     return Listing(tuple(found), position)
                 read += 1
                 if _matches(item, status, words):
@@ -180,16 +186,24 @@ class ExperimentRepository:
             for item in self._month(month, None, None):
                 yield read_record(ExperimentDefinition, item)
 
-    def _month(self, month: str, after: str | None, page_size: int | None) -> Iterator[Item]:
-        return self._dynamo.query(
-            EXPERIMENT_DEFINITION,
-            "createdMonth = :month AND createdAtId < :after",
-            index=INDEX,
-            newest_first=True,
-            page_size=page_size,
-            month=month,
-            after=after or BEYOND,
+    def _passed_over(self, month: str, after: str | None, number: int) -> tuple[str | None, int]:
+        """The place of the `number`-th experiment of a month, and how many it had too few."""
+        condition, values = _within(month, after)
+        key, counted = self._dynamo.key_at(
+            EXPERIMENT_DEFINITION, condition, number, index=INDEX, newest_first=True, **values
         )
+        return (str(key["createdAtId"]), 0) if key else (None, number - counted)
+
+    def _month(self, month: str, after: str | None, page_size: int | None) -> Iterator[Item]:
+        condition, values = _within(month, after)
+        return self._dynamo.query(
+            EXPERIMENT_DEFINITION, condition, index=INDEX, newest_first=True, page_size=page_size, **values
+        )
+
+
+def _within(month: str, after: str | None) -> tuple[str, dict[str, Any]]:
+    """The condition that reads a month's experiments below a place in it."""
+    return "createdMonth = :month AND createdAtId < :after", {"month": month, "after": after or BEYOND}
 
 
 def definition_item(experiment: ExperimentDefinition) -> Item:

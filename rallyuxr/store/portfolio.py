@@ -20,10 +20,11 @@ KEY = {"id": PORTFOLIO_ID}
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """Counts by month and status, dollars by currency."""
+    """Counts by month and status, money by currency; simulated money is never added to real money."""
 
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     impact: Mapping[str, Decimal] = field(default_factory=dict)
+    simulated_impact: Mapping[str, Decimal] = field(default_factory=dict)
     last_analysis_at: datetime | None = None
 
     def total(self, status: Status | None = None) -> int:
@@ -46,15 +47,17 @@ def month_of(experiment: ExperimentDefinition) -> str:
 
 def read_portfolio(item: Mapping[str, Any]) -> Portfolio:
     """The portfolio within its item."""
-    counts, impact = {}, {}
+    counts, impact, simulated = {}, {}, {}
     for name, value in item.items():
         match name.split("|"):
             case ["count", month, status]:
                 counts[month, status] = int(value)
             case ["impact", currency]:
                 impact[currency] = Decimal(value)
+            case ["simulated", currency]:
+                simulated[currency] = Decimal(value)
     seen = item.get("lastAnalysisAt")
-    return Portfolio(counts, impact, datetime.fromisoformat(seen) if seen else None)
+    return Portfolio(counts, impact, simulated, datetime.fromisoformat(seen) if seen else None)
 
 
 def portfolio_write(
@@ -76,9 +79,13 @@ def portfolio_write(
 
 
 def _contribution(experiment: ExperimentDefinition) -> dict[str, Decimal]:
-    """What one experiment adds to the portfolio, by attribute; dollars to the cent, so that sums are exact."""
+    """What one experiment adds to the portfolio, by attribute; money to the cent, so that sums are exact.
+
+    As on the pages, an archived experiment is counted and its money is not.
+    """
     parts = {f"count|{month_of(experiment)}|{experiment.status}": Decimal(1)}
     finding = experiment.finding
-    if finding and finding.total_impact is not None:
-        parts[f"impact|{finding.currency}"] = round(Decimal(str(finding.total_impact)), 2)
+    if finding and finding.total_impact is not None and experiment.status != "archived":
+        kind = "simulated" if experiment.is_simulated else "impact"
+        parts[f"{kind}|{finding.currency}"] = round(Decimal(str(finding.total_impact)), 2)
     return parts

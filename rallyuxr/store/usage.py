@@ -1,6 +1,7 @@
 """Which experiments use a metric, and how many of them are active, at a cost that does not grow."""
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from rallyuxr.models import ExperimentDefinition
 from rallyuxr.store.dynamo import Dynamo, Write, create, delete, put, update
@@ -52,6 +53,12 @@ class UsageRepository:
     def closed(self, metric_id: str) -> tuple[str, ...]:
         """The ids of the complete and archived ones."""
         return tuple(self._members(metric_id, CLOSED))
+
+    def members(self, metric_id: str, most: int) -> tuple[tuple[str, ...], bool]:
+        """At most so many of the experiments that use the metric, active ones first, and whether there are more."""
+        every = chain(self._members(metric_id, ACTIVE), self._members(metric_id, CLOSED))
+        found = tuple(islice(every, most + 1))
+        return found[:most], len(found) > most
 
     def _members(self, metric_id: str, prefix: str) -> Iterator[str]:
         found = self._dynamo.query(

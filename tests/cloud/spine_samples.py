@@ -1,8 +1,9 @@
 """Experiments, prices and data for the tests of storage and events."""
 
 import math
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +13,14 @@ from infra.cloud import Cloud
 from infra.plan import apply
 from infra.resources.tables import DynamoTable
 from rallyuxr.local import Endpoint
-from rallyuxr.models import CreateExperiment, CreateMetricValue, ExperimentData, MetricSeries
+from rallyuxr.models import CreateExperiment, CreateMetricValue, ExperimentData, ExperimentDefinition, MetricSeries
 from rallyuxr.services.context import Context
 from rallyuxr.settings import Settings
 from rallyuxr.store import Store
-from rallyuxr.store.tables import TABLES
+from rallyuxr.store.dynamo import Write, put, update
+from rallyuxr.store.experiments import definition_item
+from rallyuxr.store.portfolio import KEY, month_of
+from rallyuxr.store.tables import EXPERIMENT_DEFINITION, TABLES
 
 METRICS = tuple(f"metric_{letter}" for letter in "abcdefghij")
 
@@ -40,6 +44,26 @@ def plan(**changes: Any) -> CreateExperiment:
         "data_source": "upload",
     }
     return CreateExperiment(**{**fields, **changes})
+
+
+def store_drafts(ctx: Context, number: int, *, newest: datetime) -> None:
+    """Store so many drafts in batches, one every ten minutes, and count them as their creation would have."""
+    fields = {name: getattr(plan(), name) for name in CreateExperiment.model_fields}
+    draft = ExperimentDefinition(**fields, id="0", created_at=newest, updated_at=newest)
+    counts: Counter[str] = Counter()
+
+    def counted() -> Iterator[Write]:
+        for place in range(number):
+            moment = newest - place * timedelta(minutes=10)
+            changes = {"id": f"e-{place:06d}", "created_at": moment, "updated_at": moment}
+            experiment = draft.model_copy(update=changes)
+            counts[month_of(experiment)] += 1
+            yield put(EXPERIMENT_DEFINITION, definition_item(experiment))
+
+    ctx.store.dynamo.write_many(EXPERIMENT_DEFINITION, counted())
+    for month, count in counts.items():
+        names = {"#count": f"count|{month}|draft"}
+        ctx.store.dynamo.write(update(EXPERIMENT_DEFINITION, KEY, "ADD #count :n", names=names, n=count))
 
 
 def price(metric_id: str, dollars: str = "0.42") -> CreateMetricValue:

@@ -19,6 +19,7 @@ from rallyuxr.models import ExperimentCreated, ExperimentDefinition, UpdateMetri
 from rallyuxr.services.analyses import analyze_version, current_analysis, list_analyses, rerun_analysis
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, get_experiment, move_status, set_cost
+from rallyuxr.services.listing import list_experiments
 from rallyuxr.services.metric_values import create_metric_value, update_metric_value
 from rallyuxr.services.operations import list_failures
 from rallyuxr.services.progress import pipeline_progress
@@ -133,6 +134,32 @@ def test_records_that_come_shuffled_at_first_end_in_the_newest_finding(ctx: Cont
     assert sum(round(Decimal(str(one.total_impact)), 2) for one in findings if one) == summary.impact["USD"]
 
 
+def test_the_totals_keep_simulated_money_apart_and_leave_archived_money_out(ctx: Context) -> None:
+    real, archived, relabelled = (create_experiment(ctx, plan(name=name)) for name in ("real", "old", "relabelled"))
+    simulated = create_experiment(ctx, plan(name="simulated", data_source="simulator"))
+    drawn = replace(hourly(seed=3), source="simulator")
+    for one, data in ((real, hourly()), (archived, hourly(seed=2)), (relabelled, drawn), (simulated, drawn)):
+        publish_results(ctx, one.id, data)
+        analyze_version(ctx, one.id, 1)
+    move_status(ctx, archived.id, "archived")
+    summary = list_experiments(ctx).summary
+    worth = {one.name: one.finding and one.finding.total_impact for one in list_experiments(ctx).experiments}
+    assert summary.total_experiments == 4
+    assert summary.total_economic_impact == pytest.approx(worth["real"], abs=0.005)
+    both = (worth["simulated"] or 0) + (worth["relabelled"] or 0)
+    assert summary.simulated_economic_impact == pytest.approx(both, abs=0.01)
+    publish_results(ctx, simulated.id, hourly(seed=4))
+    analyze_version(ctx, simulated.id, 2)
+    now = get_experiment(ctx, simulated.id)
+    assert not now.is_simulated, "real data took the place of the simulator's"
+    after = list_experiments(ctx).summary
+    assert now.finding
+    assert after.total_economic_impact == pytest.approx(
+        (worth["real"] or 0) + (now.finding.total_impact or 0), abs=0.01
+    )
+    assert after.simulated_economic_impact == pytest.approx(worth["relabelled"], abs=0.005)
+
+
 def test_eight_deliveries_at_once_store_one_analysis_and_one_trace(ctx: Context) -> None:
     experiment = create_experiment(ctx, plan())
     publish_results(ctx, experiment.id, hourly())
@@ -195,6 +222,23 @@ def test_a_reprice_preview_shows_every_experiment_and_stores_nothing(ctx: Contex
         rerun = rerun_analysis(ctx, row.experiment_id).economic_impact
         assert row.before != row.after
         assert row.after == pytest.approx(rerun.total_impact, rel=1e-12)
+
+
+def test_a_preview_reads_a_bounded_number_and_says_so(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = three_experiments(ctx)
+    deliver(stream_records(ctx))
+    move_status(ctx, made[0].id, "archived")
+    waiting = create_experiment(ctx, plan(name="active, not analysed"))
+    monkeypatch.setattr("rallyuxr.services.repricing.MOST_CONSIDERED", 3)
+    preview = preview_reprice(ctx, METRICS[0], Decimal("0.84"))
+    assert not preview.complete
+    assert len(preview.experiments) == 2
+    assert waiting.id not in {row.experiment_id for row in preview.experiments}
+    monkeypatch.setattr("rallyuxr.services.repricing.MOST_CONSIDERED", 4)
+    monkeypatch.setattr("rallyuxr.services.repricing.LARGEST_PREVIEW", 2)
+    preview = preview_reprice(ctx, METRICS[0], Decimal("0.84"))
+    assert preview.complete
+    assert (len(preview.experiments), preview.omitted) == (2, 1)
 
 
 def unusable(ctx: Context) -> ExperimentDefinition:

@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from infra import bundle
 from infra.__main__ import main
 from infra.cloud import Cloud
 from infra.plan import apply, plan, stack
@@ -15,6 +16,8 @@ from infra.resources.base import Resource
 from rallyuxr.local import Deployment
 from rallyuxr.settings import Settings
 from rallyuxr.store.tables import TABLES
+
+IDENTITY = bundle.layer_identity()
 
 
 def resources_of(deployment: Deployment) -> list[Resource]:
@@ -51,6 +54,68 @@ def test_drift_is_named_and_mended(own_account: Deployment) -> None:
     assert set(drift) == {f"function {function}", f"role {function}", "table rallyuxr-local-orders"}
     apply(resources)
     assert plan(resources) == []
+
+
+def test_what_nobody_asked_for_is_taken_away_again(own_account: Deployment) -> None:
+    """Settings that the specification does not have, and rules that say something else."""
+    resources = resources_of(own_account)
+    apply(resources)
+    dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
+    prices, audit = "rallyuxr-local-metricValues", "rallyuxr-local-audit"
+    dynamodb.update_time_to_live(
+        TableName=audit, TimeToLiveSpecification={"Enabled": True, "AttributeName": "gone"}
+    )
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    dynamodb.update_table(TableName=prices, StreamSpecification=stream)
+    dynamodb.update_table(
+        TableName=prices,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("metricId", "unit")],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "byUnit",
+                    "KeySchema": [
+                        {"AttributeName": "unit", "KeyType": "HASH"},
+                        {"AttributeName": "metricId", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            }
+        ],
+    )
+    (bucket,) = (resource for resource in resources if resource.kind == "bucket")
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    rules[0]["Expiration"] = {"Days": 90}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": rules})
+    drift = {change.title: str(change) for change in plan(resources)}
+    assert drift.keys() == {f"table {prices}", f"table {audit}", bucket.title}
+    assert "expiresBy: 'gone' -> None" in drift[f"table {audit}"]
+    assert "indexes.byUnit: ['unit', 'metricId'] -> None" in drift[f"table {prices}"]
+    assert "lifecycle.exports-are-short-lived.days: 90 -> 1" in drift[bucket.title]
+    apply(resources)
+    assert plan(resources) == []
+
+
+def test_what_apply_prints_is_what_plan_printed(
+    own_account: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new layer is published before the functions that use it are compared by eye, and not before by us."""
+    archive = bundle.build_layer()
+    monkeypatch.setattr(bundle, "layer_identity", lambda: "another-lock")
+    monkeypatch.setattr(bundle, "build_layer", lambda: archive)
+    boto3.client("lambda").delete_function(FunctionName="rallyuxr-local-api")
+    printed = []
+    for command in ("plan", "apply"):
+        assert main([command, "--stage", "local"]) == 0
+        printed.append(capsys.readouterr().out.splitlines())
+    planned, applied = printed
+    assert planned[:-2] == applied[:-2]
+    assert "create function rallyuxr-local-api" in planned
+    assert planned.count(f"    layer: '{IDENTITY}' -> 'another-lock'") == 4
+    assert planned[-2].replace("to make", "made") == applied[-2]
+    assert planned[-1] == applied[-1]
+    assert main(["apply", "--stage", "local"]) == 0
+    assert "Nothing to do." in capsys.readouterr().out
 
 
 def test_destroy_asks_first_and_keeps_the_data(own_account: Deployment, capsys: pytest.CaptureFixture[str]) -> None:

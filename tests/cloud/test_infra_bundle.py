@@ -73,6 +73,7 @@ def test_the_code_leaves_pages_and_the_embedded_cloud_at_home() -> None:
     names = zipfile.ZipFile(io.BytesIO(bundle.build_code())).namelist()
     assert "rallyuxr/handlers/__init__.py" in names
     assert not [name for name in names if name.startswith(("rallyuxr/local", "rallyuxr/dashboard"))]
+    assert not [name for name in names if name.endswith(("cli.py", "_commands.py"))]
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

@@ -25,7 +25,7 @@ from rallyuxr.services.experiments import (
 from rallyuxr.services.listing import ExperimentPage, list_experiments
 from rallyuxr.services.metric_values import experiments_using
 from rallyuxr.store.experiments import READ_BOUND
-from tests.cloud.spine_samples import at, bare_tables, plan
+from tests.cloud.spine_samples import at, bare_tables, plan, store_drafts
 
 NAMES = ("Red button", "Blue button", "Shorter form", "Free shipping")
 HOURS_BETWEEN = 100
@@ -129,6 +129,32 @@ def test_a_page_reads_what_it_shows_and_no_more(library: Any, monkeypatch: pytes
     read.clear()
     list_experiments(ctx, limit=5, offset=40)
     assert len(read) < 20
+
+
+def test_an_offset_deep_within_one_month_begins_where_it_says(cloud: Endpoint) -> None:
+    """Deeper than a search looks in one page: a client that knows no tokens gets there too."""
+    ctx = bare_tables(cloud, "deep")
+    store_drafts(ctx, 1_300, newest=at("2025-01-31T00:00"))
+    newest = [f"e-{place:06d}" for place in range(1_300)]
+    for offset in (0, 499, 500, 1_100, 1_295):
+        page = list_experiments(ctx, limit=3, offset=offset)
+        assert ids(page.experiments) == newest[offset : offset + 3]
+        assert page.next_token
+        following = list_experiments(ctx, limit=2, next_token=page.next_token)
+        assert ids(following.experiments) == newest[offset + 3 : offset + 5]
+    assert ids(list_experiments(ctx, limit=5, offset=1_299).experiments) == newest[1_299:]
+
+
+def test_a_filtered_page_reads_about_what_it_shows(library: Any) -> None:
+    ctx, made = library
+    sizes: list[int] = []
+    ctx.store.cloud.client("dynamodb").meta.events.register(
+        "before-parameter-build.dynamodb.Query", lambda params, **_: sizes.append(params["Limit"])
+    )
+    list_experiments(ctx, limit=2, status=made[0].status)
+    assert sizes
+    assert sizes[0] == 3
+    assert sum(sizes) < len(made)
 
 
 DEEP = base64.urlsafe_b64encode(b"[" * 1400).decode()

@@ -138,7 +138,7 @@ def test_data_problems_exit_with_3_and_are_all_printed(tmp_path: Path, capsys: A
         (("--price", "aov"), "--price 'aov' is not of the form NAME=VALUE."),
         (("--price", "aov=ten"), "'ten' is not an amount such as 0.42."),
         (("--price", "aov=-1"), "the price of aov is -1"),
-        (("--prices", "nowhere.json"), "give a JSON file with a list of metric values"),
+        (("--prices", "nowhere.json"), "give a file of metric values"),
         (("--arm", "new=left"), "an arm is treatment or control"),
         (("--map", "valu=x"), "mapping names valu"),
         (("--currency", "dollars"), "currency: "),

@@ -11,10 +11,17 @@ MADE = datetime(2025, 2, 1, tzinfo=UTC)
 
 
 def experiment(
-    name: str, total: float | None, *, currency: str = "USD", source: str = "upload", status: str = "complete"
+    name: str,
+    total: float | None,
+    *,
+    currency: str = "USD",
+    source: str = "upload",
+    status: str = "complete",
+    dof: float | None = None,
 ):
     bounds = {} if total is None else {"total_impact": total, "total_std_error": 10.0}
     bounds |= {} if total is None else {"total_lower": total - 20, "total_upper": total + 20}
+    bounds |= {} if total is None or dof is None else {"total_dof": dof}
     bounds |= {} if total is None else {"annualized_impact": 26 * total}
     bounds |= (
         {} if total is None else {"annualized_lower": 26 * (total - 20), "annualized_upper": 26 * (total + 20)}
@@ -61,3 +68,12 @@ def test_the_projections_error_widens_as_its_interval_does():
     assert projected is not None
     assert found.projected.total == 2_600
     assert projected.upper - projected.lower == pytest.approx(26 * (observed.upper - observed.lower))
+
+
+def test_one_experiment_alone_has_its_own_interval_now_and_ahead():
+    (found,) = worth([experiment("a", 100, dof=8.5)])
+    observed, projected = found.observed.total_interval, found.projected.total_interval
+    assert observed is not None
+    assert projected is not None
+    assert (observed.lower, observed.upper) == pytest.approx((80, 120), rel=1e-12)
+    assert (projected.lower, projected.upper) == pytest.approx((26 * 80, 26 * 120), rel=1e-12)

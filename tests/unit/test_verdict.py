@@ -17,6 +17,9 @@ from rallyuxr.verdict import Reading, money_text, outcome_of, verdict
         (1234567.8, "EUR", "€1,234,568"),
         (99.6, "JPY", "¥100"),
         (12, "SEK", "SEK 12.00"),
+        (12, "KRW", "₩12"),
+        (1.5, "KWD", "KWD 1.500"),
+        (7.4, "VUV", "VUV 7"),
     ],
 )
 def test_money_reads_as_people_write_it(amount, currency, text):

@@ -211,6 +211,10 @@ def test_a_rerun_takes_todays_prices_and_keeps_the_analysis_before(api: httpx.Cl
     assert second["metricValuesSnapshot"][metric]["dollarsPerUnit"] == 3000
     lines = data_of(api.get(f"/experiments/{experiment_id}/analyses"))["analyses"]
     assert [line["analysisId"] for line in lines] == [second["analysisId"], first["analysisId"]]
+    page = data_of(api.get(f"/experiments/{experiment_id}/analyses", params={"limit": 1}))
+    assert page["analyses"] == lines[:1]
+    rest = {"limit": 1, "nextToken": page["nextToken"]}
+    assert data_of(api.get(f"/experiments/{experiment_id}/analyses", params=rest)) == {"analyses": lines[1:]}
     kept = data_of(api.get(f"/experiments/{experiment_id}/analyses/{first['analysisId']}"))["analysis"]
     assert kept == first
 
