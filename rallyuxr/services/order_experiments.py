@@ -45,7 +45,7 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
     forgotten.
     """
     published, failed = [], {}
-    for experiment_id, marked_at in ctx.store.orders.pending().items():
+    for experiment_id, mark in ctx.store.experiments_behind.pending().items():
         newest = ctx.store.results.newest(experiment_id)
         if newest and ctx.clock() - newest.published_at < quiet:
             continue
@@ -56,7 +56,7 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
         except RallyError as problem:
             failed[experiment_id] = problem.message
             continue
-        ctx.store.orders.clear_pending(experiment_id, marked_at)
+        ctx.store.experiments_behind.clear(experiment_id, mark)
         if version and version.created:
             published.append(experiment_id)
     return PendingPublished(tuple(published), failed)

@@ -10,9 +10,11 @@ from rallyuxr.store.experiments import ExperimentRepository, Listing, PipelineFa
 from rallyuxr.store.exports import ExportFiles
 from rallyuxr.store.failures import Failure, FailureQueue, Waiting
 from rallyuxr.store.faults import pause
+from rallyuxr.store.first_orders import FirstOrders
 from rallyuxr.store.functions import ANALYSIS_PROCESSOR, ORDER_AGGREGATOR, RECONCILER, RESULTS_GENERATOR, Functions
 from rallyuxr.store.idempotency import IdempotencyKeys
 from rallyuxr.store.manifests import Manifest, manifest_version
+from rallyuxr.store.marks import Marks
 from rallyuxr.store.metric_values import MetricValueRepository
 from rallyuxr.store.orders import ORDERS_PER_TRANSACTION, OrderRepository, order_from_image
 from rallyuxr.store.portfolio import Portfolio
@@ -37,6 +39,8 @@ class Store:
         self.failures = FailureQueue(self.cloud)
         self.functions = Functions(self.cloud)
         self.orders = OrderRepository(self.dynamo)
+        self.first_orders = FirstOrders(self.dynamo)
+        self.experiments_behind = Marks(self.dynamo, "#experiments")
         self.aggregates = AggregateRepository(self.cloud)
         self.exports = ExportFiles(self.cloud)
         self.idempotency = IdempotencyKeys(self.dynamo, self.exports)
@@ -58,9 +62,11 @@ __all__ = [
     "ExperimentRepository",
     "Failure",
     "FailureQueue",
+    "FirstOrders",
     "Functions",
     "Listing",
     "Manifest",
+    "Marks",
     "MetricValueRepository",
     "OrderRepository",
     "PipelineFailure",

@@ -135,7 +135,7 @@ def test_orders_with_a_known_effect_become_an_interval_that_holds_it_and_the_dol
 
     late = orders[-1].model_copy(update={"status": "refunded"})
     assert place_order(ctx, late).outcome == "updated"
-    eventually(lambda: experiment.id in ctx.store.orders.pending())
+    eventually(lambda: experiment.id in ctx.store.experiments_behind.pending())
     publish_pending(ctx, quiet=timedelta(0))
     again = load_results(ctx, experiment.id)
     assert again.data_version == published.data_version + 1
