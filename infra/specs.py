@@ -22,6 +22,7 @@ from rallyuxr.store.tables import (
     ORDER_INDEX,
     ORDERS,
     TABLES,
+    VISITS,
     Table,
 )
 
@@ -99,7 +100,7 @@ _ANALYSE = (
     access.tables(WRITE, AUDIT),
 )
 _AGGREGATE = (
-    access.tables(READ, ORDERS),
+    access.tables(READ, ORDERS, VISITS),
     access.tables((*READ, *WRITE, *REMOVE), ORDER_INDEX),
     access.objects(("GetObject", "PutObject"), "aggregates/"),
     access.listing(),
@@ -145,7 +146,14 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "orderAggregator",
         "rallyuxr.handlers.order_aggregator.handler",
-        may=(*_AGGREGATE, *_PUBLISH_RESULTS, _READ_PRICES, access.stream(ORDERS), _REPORT_FAILURES),
+        may=(
+            *_AGGREGATE,
+            *_PUBLISH_RESULTS,
+            _READ_PRICES,
+            access.stream(ORDERS),
+            access.stream(VISITS),
+            _REPORT_FAILURES,
+        ),
         memory_mb=1024,
         timeout_seconds=300,
     ),
@@ -176,6 +184,7 @@ MAPPINGS: tuple[StreamMapping, ...] = (
         },
     ),
     StreamMapping(ORDERS, "orderAggregator", batch_size=1000),
+    StreamMapping(VISITS, "orderAggregator", batch_size=1000),
 )
 
 SCHEDULES: tuple[Schedule, ...] = (Schedule("reconciler", "rate(5 minutes)"),)
@@ -191,13 +200,13 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     *(
         Alarm(
-            f"{mapping.function}-late",
+            f"{function}-late",
             "AWS/Lambda",
             "IteratorAge",
-            ("FunctionName", mapping.function),
+            ("FunctionName", function),
             above=600_000,
             meaning="Change records wait longer than ten minutes.",
         )
-        for mapping in MAPPINGS
+        for function in dict.fromkeys(mapping.function for mapping in MAPPINGS)
     ),
 )

@@ -23,6 +23,7 @@ MerchantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
 """A customer, article or channel: any printable text."""
+ExperimentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Amount = Annotated[Money, Field(ge=0, max_digits=15)]
 OrderStatus = Literal["placed", "paid", "refunded", "cancelled"]
 ORDER_STATUSES: tuple[OrderStatus, ...] = ("placed", "paid", "refunded", "cancelled")
@@ -99,7 +100,7 @@ class Order(Record):
     status: OrderStatus = "placed"
     refunded: Amount | None = None
     channel: Name = "web"
-    experiment_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    experiment_id: ExperimentId | None = None
     arm: Arm | None = None
 
     @model_validator(mode="after")

@@ -6,24 +6,27 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from rallyuxr.aggregation.rows import day_row, hour_rows, replace_row
-from rallyuxr.aggregation.tallies import tally_orders
+from rallyuxr.aggregation.tallies import count_visits, tally_orders
 from rallyuxr.models.aggregate import AggregateBook, DayTallies, Tally
 from rallyuxr.models.order import Merchant, Order
+from rallyuxr.models.visits import VisitCount
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import require_merchant
+from rallyuxr.store import CountedHour
 
 HOUR = timedelta(hours=1)
 NOTHING = Tally()
 
 
-def aggregate_orders(ctx: Context, changed: Iterable[Order]) -> None:
-    """Bring up to date all that these orders touch; safe to repeat, and to run at once with others."""
-    by_merchant: defaultdict[str, list[Order]] = defaultdict(list)
+def aggregate_changes(ctx: Context, changed: Iterable[Order | CountedHour]) -> None:
+    """Bring up to date all that these orders and counts touch; safe to repeat, and to run at once with others."""
+    by_merchant: defaultdict[str, list[Order | CountedHour]] = defaultdict(list)
     for change in changed:
         by_merchant[change.merchant_id].append(change)
     for merchant_id, changes in by_merchant.items():
         merchant = require_merchant(ctx, merchant_id)
-        times = {change.time for change in changes} | note_first_orders(ctx, merchant, changes)
+        orders = [change for change in changes if isinstance(change, Order)]
+        times = {change.time for change in changes} | note_first_orders(ctx, merchant, orders)
         refresh_hours(ctx, merchant, {merchant.hour_of(time) for time in times})
         mark_experiments(ctx, merchant, times)
 
@@ -37,7 +40,7 @@ def note_first_orders(ctx: Context, merchant: Merchant, orders: Iterable[Order])
 
 
 def refresh_hours(ctx: Context, merchant: Merchant, starts: Iterable[datetime]) -> None:
-    """Compute these hours from the orders, then the days and months that hold them."""
+    """Compute these hours from orders and visits, then the days and months that hold them."""
     hours_by_day: defaultdict[date, set[datetime]] = defaultdict(set)
     for start in starts:
         hours_by_day[merchant.day_of(start)].add(start)
@@ -47,6 +50,7 @@ def refresh_hours(ctx: Context, merchant: Merchant, starts: Iterable[datetime]) 
         days_by_month[f"{day:%Y-%m}"].add(day)
     for month, days in days_by_month.items():
         _refresh_month(ctx, merchant, month, days)
+        ctx.store.files_behind.put(f"{merchant.merchant_id}#{month}")
 
 
 def mark_experiments(ctx: Context, merchant: Merchant, times: Collection[datetime]) -> None:
@@ -59,7 +63,7 @@ def mark_experiments(ctx: Context, merchant: Merchant, times: Collection[datetim
 def _refresh_day(ctx: Context, merchant: Merchant, day: date, hours: Collection[datetime]) -> None:
     def tallies(current: DayTallies | None) -> DayTallies:
         kept = dict(current.hours) if current else {}
-        known = kept | _tally_hours(ctx, merchant, hours)
+        known = kept | _tally_hours(ctx, merchant, day, hours)
         return DayTallies(
             **_owner(merchant),
             day=str(day),
@@ -88,8 +92,10 @@ def _refresh_month(ctx: Context, merchant: Merchant, month: str, days: Collectio
     ctx.store.aggregates.replace_days(merchant.merchant_id, month, rows)
 
 
-def _tally_hours(ctx: Context, merchant: Merchant, starts: Collection[datetime]) -> dict[datetime, Tally]:
-    """Count these hours of one day from their orders."""
+def _tally_hours(
+    ctx: Context, merchant: Merchant, day: date, starts: Collection[datetime]
+) -> dict[datetime, Tally]:
+    """Count these hours of one day from their orders and visits."""
     orders: dict[datetime, list[Order]] = {start: [] for start in starts}
     for first, last in _runs(starts):
         for order in ctx.store.orders.orders_of_hours(merchant, first, last):
@@ -98,7 +104,12 @@ def _tally_hours(ctx: Context, merchant: Merchant, starts: Collection[datetime])
     newcomers: defaultdict[datetime, set[str]] = defaultdict(set)
     for customer, time in ctx.store.first_orders.of(merchant.merchant_id, customers).items():
         newcomers[merchant.hour_of(time)].add(customer)
-    return {start: tally_orders(found, newcomers[start]) for start, found in orders.items()}
+    visits: defaultdict[datetime, list[VisitCount]] = defaultdict(list)
+    for count in ctx.store.visits.counts_of_day(merchant, day):
+        visits[count.hour].append(count)
+    return {
+        start: count_visits(tally_orders(found, newcomers[start]), visits[start]) for start, found in orders.items()
+    }
 
 
 def _runs(starts: Iterable[datetime]) -> Iterator[tuple[datetime, datetime]]:

@@ -100,7 +100,9 @@ def _observed_until(ctx: Context, experiment: ExperimentDefinition, rows: Rows) 
     now = ctx.clock()
     if now >= experiment.end_date:
         return _whole_hour(experiment.end_date)
-    newest = max((row.start for each in rows.values() for row in each), default=experiment.baseline_start)
+    newest = max(
+        (row.start for each in rows.values() for row in each if row.statuses), default=experiment.baseline_start
+    )
     return min(_whole_hour(now), _whole_hour(newest) + HOUR)
 
 

@@ -21,6 +21,7 @@ from rallyuxr.store.portfolio import Portfolio
 from rallyuxr.store.results import ResultsRepository
 from rallyuxr.store.tables import TABLES
 from rallyuxr.store.usage import UsageRepository
+from rallyuxr.store.visits import CountedHour, VisitRepository, counted_hour_from_image
 
 
 class Store:
@@ -40,7 +41,9 @@ class Store:
         self.functions = Functions(self.cloud)
         self.orders = OrderRepository(self.dynamo)
         self.first_orders = FirstOrders(self.dynamo)
+        self.visits = VisitRepository(self.dynamo)
         self.experiments_behind = Marks(self.dynamo, "#experiments")
+        self.files_behind = Marks(self.dynamo, "#files")
         self.aggregates = AggregateRepository(self.cloud)
         self.exports = ExportFiles(self.cloud)
         self.idempotency = IdempotencyKeys(self.dynamo, self.exports)
@@ -59,6 +62,7 @@ __all__ = [
     "AuditEntry",
     "AuditTrail",
     "Change",
+    "CountedHour",
     "ExperimentRepository",
     "Failure",
     "FailureQueue",
@@ -76,8 +80,10 @@ __all__ = [
     "Store",
     "StoredObject",
     "UsageRepository",
+    "VisitRepository",
     "Waiting",
     "analysis_writes",
+    "counted_hour_from_image",
     "manifest_version",
     "order_from_image",
     "pause",

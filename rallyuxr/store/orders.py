@@ -1,9 +1,10 @@
 """Merchants and their orders.
 
 `orders` holds one partition per merchant and day, sorted by time. `orderIndex` holds, per merchant, `order#…`
-(where an order lies: an id is taken once), `day#…` (days with orders), `customer#…` (a customer's
-first order) and `experiment#…` (experiments that measure this merchant); and under `#merchants` and
-`#experiments`, which no merchant can be called, the list of merchants and the experiments whose data is behind.
+(where an order lies: an id is taken once), `day#…` (days with orders), `visit-day#…` (with visits), `customer#…` (a
+customer's first order) and `experiment#…` (experiments that measure this merchant); and under `#merchants`,
+`#experiments` and `#files`, which no merchant can be called, the list of merchants, the experiments whose data is
+behind, and the months whose files are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ from rallyuxr.models.order import LineItem, Merchant, Order
 from rallyuxr.services.analytics import read_rows
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant
-from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import place_orders, recent_orders
 from tests.browser.workbench import WIDTHS, settled
 
@@ -58,7 +58,7 @@ def merchant(ctx: Context) -> Merchant:
                 )
             )
     place_orders(ctx, orders)
-    aggregate_orders(ctx, orders)
+    aggregate_changes(ctx, orders)
     return shop
 
 

@@ -24,13 +24,13 @@ from rallyuxr.services.aggregate_files import parquet, publish_parquet
 from rallyuxr.services.analytics import AnalyticsQuery, read_analytics, read_rows
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant, freshness, list_merchants
-from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.order_imports import import_orders
 from rallyuxr.services.orders import place_orders
 from rallyuxr.services.rebuild import rebuild_aggregates
 from rallyuxr.settings import Settings
 from rallyuxr.store import Store
-from rallyuxr.store.tables import ORDER_INDEX, ORDERS
+from rallyuxr.store.tables import ORDER_INDEX, ORDERS, VISITS
 
 DAY = date(2025, 3, 31)
 
@@ -40,7 +40,7 @@ def ctx(cloud: Endpoint) -> Context:
     """Tables and a bucket without functions: the tests deliver the events themselves."""
     settings = Settings(stage="shops", endpoint_url=cloud.url)
     infra = Cloud(settings, cloud.keys())
-    apply([DynamoTable(infra, ORDERS), DynamoTable(infra, ORDER_INDEX), Bucket(infra)])
+    apply([DynamoTable(infra, ORDERS), DynamoTable(infra, ORDER_INDEX), DynamoTable(infra, VISITS), Bucket(infra)])
     return Context(Store(settings), clock=lambda: datetime(2025, 6, 1, tzinfo=UTC))
 
 
@@ -66,7 +66,7 @@ def sell(ctx: Context, merchant: Merchant, days: dict[int, int]) -> None:
         for number in range(count)
     ]
     place_orders(ctx, orders)
-    aggregate_orders(ctx, orders)
+    aggregate_changes(ctx, orders)
 
 
 CDNOW_AS_ORDERS = """
@@ -116,7 +116,7 @@ def test_real_orders_equal_a_plain_query_after_duplicates_and_shuffles(ctx: Cont
 
     events = [Order.from_json(order) for order in _shuffled_nearby(shuffled)]
     for first in range(0, len(events), 1000):
-        aggregate_orders(ctx, events[first : first + 1000])
+        aggregate_changes(ctx, events[first : first + 1000])
     for merchant in merchants:
         plain = duckdb.execute(PLAIN_QUERY.format(file=file, merchant=merchant.merchant_id)).fetchall()
         rows = read_rows(ctx, merchant, "daily", date(1997, 1, 1), date(1998, 1, 1))
