@@ -27,9 +27,23 @@ from rallyuxr.store.tables import (
 )
 
 FAILURES = "failures"
-DEPENDENCIES = "dependencies"
 LOG_RETENTION_DAYS = 30
 FAILURE_RETENTION_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Packages of the lock that functions import, with all that these need."""
+
+    name: str
+    packages: tuple[str, ...]
+
+
+COMPUTING = Layer(
+    "dependencies", ("numpy", "scipy", "pydantic", "aws-lambda-powertools", "fastapi", "mangum", "tzdata")
+)
+PARQUET = Layer("parquet", ("duckdb",))
+LAYERS = (COMPUTING, PARQUET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,7 @@ class Function:
     memory_mb: int
     timeout_seconds: int
     retries: int | None = None
+    layers: tuple[Layer, ...] = (COMPUTING,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +186,19 @@ FUNCTIONS: tuple[Function, ...] = (
         timeout_seconds=300,
         retries=0,
     ),
+    Function(
+        "parquetWriter",
+        "rallyuxr.handlers.parquet_writer.handler",
+        may=(
+            access.tables((*READ, *REMOVE), ORDER_INDEX),
+            access.objects(("GetObject", "PutObject"), "aggregates/"),
+            access.listing(),
+        ),
+        memory_mb=1024,
+        timeout_seconds=300,
+        retries=0,
+        layers=(COMPUTING, PARQUET),
+    ),
 )
 
 MAPPINGS: tuple[StreamMapping, ...] = (
@@ -187,7 +215,10 @@ MAPPINGS: tuple[StreamMapping, ...] = (
     StreamMapping(VISITS, "orderAggregator", batch_size=1000),
 )
 
-SCHEDULES: tuple[Schedule, ...] = (Schedule("reconciler", "rate(5 minutes)"),)
+SCHEDULES: tuple[Schedule, ...] = (
+    Schedule("reconciler", "rate(5 minutes)"),
+    Schedule("parquetWriter", "rate(1 minute)"),
+)
 
 ALARMS: tuple[Alarm, ...] = (
     Alarm(

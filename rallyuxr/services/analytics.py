@@ -13,6 +13,7 @@ from rallyuxr.aggregation.measures import MEASURES, measure_range, measure_row
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.aggregate import (
     Aggregate,
+    AggregateBook,
     Analytics,
     AnalyticsGranularity,
     AnalyticsRange,
@@ -103,6 +104,13 @@ def read_rows(
     return _rows(ctx, merchant, first, last, _listing(ctx, merchant, granularity, first, last))
 
 
+def read_books(
+    ctx: Context, merchant: Merchant, granularity: AnalyticsGranularity, first: date, last: date
+) -> tuple[AggregateBook, ...]:
+    """The stored objects with rows of the days `[first, last)`, oldest first, each whole."""
+    return _books(ctx, _listing(ctx, merchant, granularity, first, last))
+
+
 def _analytics(
     ctx: Context,
     merchant: Merchant,
@@ -166,9 +174,12 @@ def _rows(
     ctx: Context, merchant: Merchant, first: date, last: date, stored: Sequence[StoredObject]
 ) -> tuple[Aggregate, ...]:
     start, end = merchant.midnight(first), merchant.midnight(last)
+    return tuple(row for book in _books(ctx, stored) for row in book.rows if start <= row.start < end)
+
+
+def _books(ctx: Context, stored: Sequence[StoredObject]) -> tuple[AggregateBook, ...]:
     with ThreadPoolExecutor(_READERS) as readers:
-        books = tuple(readers.map(ctx.store.aggregates.rows, stored))
-    return tuple(row for book in books if book for row in book.rows if start <= row.start < end)
+        return tuple(book for book in readers.map(ctx.store.aggregates.rows, stored) if book)
 
 
 def _version(merchant: Merchant, query: AnalyticsQuery, stored: Sequence[StoredObject]) -> str:

@@ -20,7 +20,6 @@ from rallyuxr.errors import InvalidInput, NotFound
 from rallyuxr.ingest.order_files import read_orders
 from rallyuxr.local import Endpoint
 from rallyuxr.models.order import Merchant, Order
-from rallyuxr.services.aggregate_files import parquet, publish_parquet
 from rallyuxr.services.analytics import AnalyticsQuery, read_analytics, read_rows
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant, freshness, list_merchants
@@ -224,25 +223,6 @@ def test_freshness_tells_the_newest_order_and_when_it_was_counted(ctx: Context) 
     known = freshness(ctx, merchant)
     assert known.last_order_at == merchant.midnight(DAY + timedelta(days=1)) + timedelta(hours=3)
     assert known.aggregated_at is not None
-
-
-def test_parquet_holds_the_rows_exactly(ctx: Context, tmp_path: Path) -> None:
-    merchant = new_merchant(ctx)
-    sell(ctx, merchant, {0: 3, 2: 5})
-    keys = publish_parquet(ctx, merchant.merchant_id, DAY, DAY + timedelta(days=2))
-    months = [
-        f"{granularity}/merchant={merchant.merchant_id}/month=2025-{month}"
-        for month in ("03", "04")
-        for granularity in ("hourly", "daily")
-    ]
-    assert [key.removeprefix("aggregates/v1/parquet/").removesuffix("/rows.parquet") for key in keys] == months
-    rows = read_rows(ctx, merchant, "daily", DAY, DAY + timedelta(days=3))
-    file = tmp_path / "rows.parquet"
-    file.write_bytes(parquet(merchant, rows))
-    plain = duckdb.execute(
-        f"SELECT orders, net, customers, products[1].sku FROM '{file}' ORDER BY start"
-    ).fetchall()
-    assert plain == [(3, Decimal("6.00"), 3, "tea"), (5, Decimal("10.00"), 5, "tea")]
 
 
 def test_every_merchant_is_listed(ctx: Context) -> None:
