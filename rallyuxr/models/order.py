@@ -30,7 +30,13 @@ ORDER_STATUSES: tuple[OrderStatus, ...] = ("placed", "paid", "refunded", "cancel
 Arm = Literal["treatment", "control"]
 Outcome = Literal["created", "updated", "unchanged", "refused"]
 MAX_LINE_ITEMS = 200
+FIRST_YEAR, LAST_YEAR = 1900, 9990
 _HOUR_SECONDS = 3600
+
+
+def in_calendar(moment: date) -> bool:
+    """Whether the time or day has a place in every time zone's calendar, with years to spare."""
+    return FIRST_YEAR <= moment.year <= LAST_YEAR
 
 
 class Merchant(Record):

@@ -20,7 +20,7 @@ from rallyuxr.models.aggregate import (
     Comparison,
 )
 from rallyuxr.models.base import iso_z
-from rallyuxr.models.order import Merchant
+from rallyuxr.models.order import FIRST_YEAR, LAST_YEAR, Merchant, in_calendar
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import freshness, require_merchant
 from rallyuxr.store import StoredObject
@@ -54,6 +54,8 @@ class AnalyticsQuery:
                 f"The range from {self.first} to {self.last} has {days} days; {self.granularity} rows "
                 f"are read for 1 to {most} days at once. `to` is the day after the last one."
             )
+        if not (in_calendar(self.first) and in_calendar(self.last)):
+            raise InvalidInput(f"Days are read from {FIRST_YEAR} to {LAST_YEAR}, not {self.first} to {self.last}.")
         if not 1 <= self.limit <= MOST_ROWS:
             raise InvalidInput(f"limit is {self.limit}; it goes from 1 to {MOST_ROWS}.")
         if strangers := sorted(set(self.measures) - set(MEASURES)):
@@ -192,6 +194,6 @@ def _read_token(token: str) -> datetime:
         moment = datetime.fromisoformat(token)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not in_calendar(moment):
         raise InvalidInput("nextToken is not one that this service gave; start without it.")
     return moment

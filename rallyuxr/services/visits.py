@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from rallyuxr.errors import InvalidInput, RallyError
 from rallyuxr.models.base import iso_z
-from rallyuxr.models.order import Merchant
+from rallyuxr.models.order import FIRST_YEAR, Merchant, in_calendar
 from rallyuxr.models.visits import VisitCount, VisitReceipt
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import require_merchant
@@ -51,13 +51,15 @@ def _standing(counts: Mapping[int, VisitCount]) -> list[int]:
 def _accepted(ctx: Context, merchant: Merchant, sent: Sent) -> VisitCount:
     count = sent if isinstance(sent, VisitCount) else _read(sent)
     now = ctx.clock()
+    if max(count.hour, count.counted_at or count.hour) > now + CLOCK_TOLERANCE:
+        raise InvalidInput(f"The count of {iso_z(count.hour)} lies in the future; check its clock and zone.")
+    if not in_calendar(count.hour):
+        raise InvalidInput(f"The count's hour {iso_z(count.hour)} lies before {FIRST_YEAR}; check its clock.")
     if merchant.hour_of(count.hour) != count.hour:
         raise InvalidInput(
             f"{iso_z(count.hour)} is not the start of an hour in {merchant.time_zone}; "
             f"that hour starts at {iso_z(merchant.hour_of(count.hour))}."
         )
-    if max(count.hour, count.counted_at or count.hour) > now + CLOCK_TOLERANCE:
-        raise InvalidInput(f"The count of {iso_z(count.hour)} lies in the future; check its clock and zone.")
     return count if count.counted_at else count.model_copy(update={"counted_at": now})
 
 

@@ -189,6 +189,7 @@ def test_the_version_changes_with_the_orders_and_with_the_question(ctx: Context)
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
+        (lambda: AnalyticsQuery("daily", date.min, date(1, 2, 1)), "read from 1900 to 9990"),
         (lambda: AnalyticsQuery("daily", DAY, DAY), "has 0 days"),
         (lambda: AnalyticsQuery("hourly", DAY, DAY + timedelta(days=94)), "read for 1 to 93 days"),
         (lambda: AnalyticsQuery("daily", DAY, DAY + timedelta(days=1), ("profit",)), "No such metrics: profit"),

@@ -356,17 +356,20 @@ def test_a_batch_answers_for_each_order(ctx: Context) -> None:
         {**stored.to_json(), "customerId": "someone-else"},
         {"orderId": "o-9"},
         {**an_order(merchant, 5).to_json(), "time": "2031-01-01T00:00:00Z"},
+        {**an_order(merchant, 5).to_json(), "time": "0001-01-01T00:00:00Z"},
+        {**an_order(merchant, 5).to_json(), "time": "9999-12-31T23:59:59Z"},
     ]
     receipts = place_orders(ctx, batch)
     outcomes = [receipt.outcome for receipt in receipts]
-    assert outcomes == ["unchanged", "created", "updated", *["refused"] * 5]
+    assert outcomes == ["unchanged", "created", "updated", *["refused"] * 7]
     reasons = " ".join(receipt.reason or "" for receipt in receipts)
     for part in (
         "sells in EUR",
         "no merchant 'nobody'",
         "different content",
         "merchantId: Field required",
-        "future",
+        "lies in the future",
+        "lies before 1900",
     ):
         assert part in reasons
 
@@ -395,8 +398,9 @@ def test_recent_orders_are_paged_newest_first_across_days(ctx: Context) -> None:
         if token is None:
             break
     assert seen == [order.order_id for order in sorted(orders, key=lambda each: each.time, reverse=True)]
-    with pytest.raises(InvalidInput, match="nextToken"):
-        recent_orders(ctx, merchant.merchant_id, next_token="yesterday")
+    for token in ("yesterday", "0001-01-01T00:00:00Z~o-1", "2025-03-29T00:00:00~o-1"):
+        with pytest.raises(InvalidInput, match="nextToken"):
+            recent_orders(ctx, merchant.merchant_id, next_token=token)
 
 
 def test_a_lost_change_is_found_and_mended_by_a_rebuild(ctx: Context) -> None:

@@ -100,12 +100,18 @@ def test_each_count_is_answered_for_itself(ctx: Context, merchant: Merchant) -> 
         {"hour": (midnight + timedelta(minutes=30)).isoformat(), "visits": 3},
         {"hour": "2031-01-01T00:30:00Z", "visits": 3},
         {"hour": midnight.isoformat(), "visits": 3, "countedAt": "2031-01-01T00:00:00Z"},
+        {"hour": "0001-01-01T00:00:00Z", "visits": 3},
         {"visits": "many"},
     ]
     receipts = record_visits(ctx, merchant.merchant_id, sent)
-    assert [receipt.outcome for receipt in receipts] == ["created", *["refused"] * 4]
+    assert [receipt.outcome for receipt in receipts] == ["created", *["refused"] * 5]
     reasons = " ".join(receipt.reason or "" for receipt in receipts)
-    for part in ("not the start of an hour in Asia/Kolkata", "lies in the future", "hour: Field required"):
+    for part in (
+        "not the start of an hour in Asia/Kolkata",
+        "lies in the future",
+        "lies before 1900",
+        "hour: Field required",
+    ):
         assert part in reasons
 
 
