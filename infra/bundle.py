@@ -1,9 +1,10 @@
-"""The two archives that functions run from: dependencies as a layer, the package as code.
+"""The archives that functions run from: dependencies as layers, the package as code.
 
-One layer serves every function. numpy and scipy make it (164 MB unzipped, 51 MB zipped); FastAPI and Mangum,
-which the API alone needs, add 2 MB and a second layer would double what is built and stored. It goes
-through the bucket, because a direct upload stops at 50 MB. It changes with the lock only, so a change of
-the code uploads some hundred kilobytes.
+One layer serves every function. numpy and scipy make it (160 MB unzipped, 50 MB zipped); FastAPI and Mangum,
+which the API alone needs, add 2 MB and a layer of their own would double what is built and stored. The one function
+that writes Parquet has DuckDB beside it (69 MB unzipped, 24 MB zipped); pyarrow's 166 MB would not fit. Layers go
+through the bucket, because a direct upload stops at 50 MB. They change with the lock only, so a change of the
+code uploads some hundred kilobytes.
 """
 
 import hashlib
@@ -19,16 +20,16 @@ from pathlib import Path
 
 import rallyuxr
 from infra.lock import part_of_lock
+from infra.specs import Layer
 from rallyuxr.errors import NotConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.txt"
-PACKAGES = ("numpy", "scipy", "pydantic", "aws-lambda-powertools", "fastapi", "mangum", "tzdata")
 RUNTIME = f"python3.{sys.version_info.minor}"
 MACHINE = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}
 
-_UNZIPPED_LIMIT = 250 * 2**20
+UNZIPPED_LIMIT = 250 * 2**20
 _LEFT_OUT_OF_CODE = ("local", "dashboard", "cli.py", "result_commands.py", "order_commands.py", "price_commands.py")
 _NEEDED_TESTS = ("numpy/_core/tests/_natype.py",)  # scipy.stats imports it
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyi", ".h", ".a", ".c", ".pxd", ".f90")
@@ -42,20 +43,26 @@ def architecture() -> str:
     return MACHINE[machine]
 
 
-def layer_identity() -> str:
+def layer_identity(layer: Layer) -> str:
     """Names the layer's content without building it: a digest of all that decides about it."""
-    decisive = (LOCK.read_bytes(), Path(__file__).read_bytes(), RUNTIME.encode(), architecture().encode())
+    decisive = (
+        " ".join(layer.packages).encode(),
+        LOCK.read_bytes(),
+        Path(__file__).read_bytes(),
+        RUNTIME.encode(),
+        architecture().encode(),
+    )
     return hashlib.sha256(b"\0".join(decisive)).hexdigest()[:16]
 
 
-def build_layer(build: Path = ROOT / "build") -> Path:
+def build_layer(layer: Layer, build: Path = ROOT / "build") -> Path:
     """The layer's archive, from the cache or built now (about ten seconds, with wheels cached)."""
-    archive = build / f"dependencies-{layer_identity()}.zip"
+    archive = build / f"{layer.name}-{layer_identity(layer)}.zip"
     if not archive.exists():
         build.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=build) as scratch:
             packages = Path(scratch, "packages")
-            _install(packages)
+            _install(layer, packages)
             unfinished = Path(scratch, archive.name)
             needed = (path for path in _files(packages) if _needed(path.relative_to(packages)))
             unfinished.write_bytes(_zip(packages, "python", needed))
@@ -70,11 +77,11 @@ def build_code() -> bytes:
     return _zip(package, "rallyuxr", (path for path in kept if path.suffix != ".pyc"))
 
 
-def _install(target: Path) -> None:
+def _install(layer: Layer, target: Path) -> None:
     """Exactly what the lock says, checked by its hashes; with uv where there is one, else with pip."""
     wheels, version = WHEELS[architecture()], f"3.{sys.version_info.minor}"
     part = target.with_name("requirements.txt")
-    part.write_text(part_of_lock(LOCK.read_text(), PACKAGES))
+    part.write_text(part_of_lock(LOCK.read_text(), layer.packages))
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     if uv:
         command = [uv, "pip", "install", "--python-platform", f"{wheels}-manylinux_2_28"]
@@ -113,6 +120,6 @@ def _zip(folder: Path, prefix: str, files: Iterable[Path]) -> bytes:
             content = path.read_bytes()
             size += len(content)
             writer.writestr(entry, content)
-    if size > _UNZIPPED_LIMIT:
-        raise NotConfigured(f"{prefix} unpacks to {size:,} bytes; Lambda takes {_UNZIPPED_LIMIT:,} at most.")
+    if size > UNZIPPED_LIMIT:
+        raise NotConfigured(f"{prefix} unpacks to {size:,} bytes; Lambda takes {UNZIPPED_LIMIT:,} at most.")
     return archive.getvalue()

@@ -35,13 +35,14 @@ class Change:
 
 def stack(cloud: Cloud, tokens: Tokens | None = None) -> list[Resource]:
     """Every resource of a stage, each after those it needs."""
-    layer, code = Layer(cloud), bundle.build_code()
+    layers, code = {layer: Layer(cloud, layer) for layer in specs.LAYERS}, bundle.build_code()
     environments = {FUNCTION: {"RALLYUXR_API_AUTH": "open" if tokens is None else "jwt"}}
     resources: list[Resource] = [DynamoTable(cloud, table) for table in TABLES]
-    resources += [Bucket(cloud), Queue(cloud, specs.FAILURES), layer]
+    resources += [Bucket(cloud), Queue(cloud, specs.FAILURES), *layers.values()]
     for function in specs.FUNCTIONS:
         resources += [Role(cloud, function), LogGroup(cloud, function)]
-        resources.append(Function(cloud, function, layer, code, environments.get(function.name, {})))
+        own = [layers[layer] for layer in function.layers]
+        resources.append(Function(cloud, function, own, code, environments.get(function.name, {})))
     resources += [Mapping(cloud, mapping) for mapping in specs.MAPPINGS]
     resources += [Schedule(cloud, schedule) for schedule in specs.SCHEDULES]
     resources.append(HttpApi(cloud, tokens))

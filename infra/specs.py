@@ -22,13 +22,28 @@ from rallyuxr.store.tables import (
     ORDER_INDEX,
     ORDERS,
     TABLES,
+    VISITS,
     Table,
 )
 
 FAILURES = "failures"
-DEPENDENCIES = "dependencies"
 LOG_RETENTION_DAYS = 30
 FAILURE_RETENTION_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Packages of the lock that functions import, with all that these need."""
+
+    name: str
+    packages: tuple[str, ...]
+
+
+COMPUTING = Layer(
+    "dependencies", ("numpy", "scipy", "pydantic", "aws-lambda-powertools", "fastapi", "mangum", "tzdata")
+)
+PARQUET = Layer("parquet", ("duckdb",))
+LAYERS = (COMPUTING, PARQUET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,7 @@ class Function:
     memory_mb: int
     timeout_seconds: int
     retries: int | None = None
+    layers: tuple[Layer, ...] = (COMPUTING,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +115,7 @@ _ANALYSE = (
     access.tables(WRITE, AUDIT),
 )
 _AGGREGATE = (
-    access.tables(READ, ORDERS),
+    access.tables(READ, ORDERS, VISITS),
     access.tables((*READ, *WRITE, *REMOVE), ORDER_INDEX),
     access.objects(("GetObject", "PutObject"), "aggregates/"),
     access.listing(),
@@ -145,7 +161,14 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "orderAggregator",
         "rallyuxr.handlers.order_aggregator.handler",
-        may=(*_AGGREGATE, *_PUBLISH_RESULTS, _READ_PRICES, access.stream(ORDERS), _REPORT_FAILURES),
+        may=(
+            *_AGGREGATE,
+            *_PUBLISH_RESULTS,
+            _READ_PRICES,
+            access.stream(ORDERS),
+            access.stream(VISITS),
+            _REPORT_FAILURES,
+        ),
         memory_mb=1024,
         timeout_seconds=300,
     ),
@@ -163,6 +186,19 @@ FUNCTIONS: tuple[Function, ...] = (
         timeout_seconds=300,
         retries=0,
     ),
+    Function(
+        "parquetWriter",
+        "rallyuxr.handlers.parquet_writer.handler",
+        may=(
+            access.tables((*READ, *REMOVE), ORDER_INDEX),
+            access.objects(("GetObject", "PutObject"), "aggregates/"),
+            access.listing(),
+        ),
+        memory_mb=1024,
+        timeout_seconds=300,
+        retries=0,
+        layers=(COMPUTING, PARQUET),
+    ),
 )
 
 MAPPINGS: tuple[StreamMapping, ...] = (
@@ -176,9 +212,13 @@ MAPPINGS: tuple[StreamMapping, ...] = (
         },
     ),
     StreamMapping(ORDERS, "orderAggregator", batch_size=1000),
+    StreamMapping(VISITS, "orderAggregator", batch_size=1000),
 )
 
-SCHEDULES: tuple[Schedule, ...] = (Schedule("reconciler", "rate(5 minutes)"),)
+SCHEDULES: tuple[Schedule, ...] = (
+    Schedule("reconciler", "rate(5 minutes)"),
+    Schedule("parquetWriter", "rate(1 minute)"),
+)
 
 ALARMS: tuple[Alarm, ...] = (
     Alarm(
@@ -191,13 +231,13 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     *(
         Alarm(
-            f"{mapping.function}-late",
+            f"{function}-late",
             "AWS/Lambda",
             "IteratorAge",
-            ("FunctionName", mapping.function),
+            ("FunctionName", function),
             above=600_000,
             meaning="Change records wait longer than ten minutes.",
         )
-        for mapping in MAPPINGS
+        for function in dict.fromkeys(mapping.function for mapping in MAPPINGS)
     ),
 )

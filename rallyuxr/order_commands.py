@@ -3,8 +3,10 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ def register(commands: Any) -> None:
     subcommands = parser.add_subparsers(required=True, metavar="command")
     _add(subcommands, "merchant", add_merchant, "register a merchant", _merchant_options)
     _add(subcommands, "import", import_file, "place the orders of a file", _import_options)
+    _add(subcommands, "visits", import_visits, "count the visits of a file", _visits_options)
     _add(subcommands, "rebuild", rebuild, "compute aggregates anew from the orders", _range_options)
     _add(subcommands, "parquet", publish_parquet, "write aggregates as Parquet files", _range_options)
     _add(subcommands, "publish", publish, "make orders an experiment's newest results", _publish_options)
@@ -56,9 +59,26 @@ def import_file(options: Options) -> str:
     checkpoint = Checkpoint(path, fresh=options.from_start)
     outcomes = import_orders(ctx, read_orders(path, defaults), skip=checkpoint.settled, progress=checkpoint.advance)
     checkpoint.finish()
-    return (
-        "\n".join(f"{outcome}: {count:,}" for outcome, count in outcomes.items()) or "no orders were left to place"
-    )
+    return _counted(outcomes) or "no orders were left to place"
+
+
+def import_visits(options: Options) -> str:
+    """Let a file's counts of visits stand in place of earlier ones; repeating it changes nothing."""
+    from rallyuxr.ingest.visit_files import read_visits
+    from rallyuxr.services import context
+    from rallyuxr.services.visits import MAX_COUNTS, record_visits
+
+    ctx, path = context.connect(), Path(options.file)
+    _require_file(path)
+    counts = read_visits(path)
+    outcomes: Counter[str] = Counter()
+    while piece := list(islice(counts, MAX_COUNTS)):
+        receipts = record_visits(ctx, options.merchant, piece)
+        outcomes.update(receipt.outcome for receipt in receipts)
+        for receipt in receipts:
+            if receipt.outcome == "refused":
+                sys.stderr.write(f"count of {receipt.hour} refused: {receipt.reason}\n")
+    return _counted(outcomes) or "the file holds no counts"
 
 
 def rebuild(options: Options) -> str:
@@ -98,8 +118,7 @@ class Checkpoint:
     """How far an import came, in a file beside the data; it belongs to the data's size and time of change."""
 
     def __init__(self, path: Path, *, fresh: bool) -> None:
-        if not path.exists():
-            raise InvalidInput(f"There is no file {path}.")
+        _require_file(path)
         self._file = path.with_name(f"{path.name}.progress")
         self._source = [path.stat().st_size, path.stat().st_mtime_ns]
         self.settled = 0 if fresh else self._read()
@@ -151,6 +170,11 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from-start", action="store_true", help="do not go on where an earlier import stopped")
 
 
+def _visits_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help=".csv, .csv.gz or .parquet: hour, visits and, for arms, experiment_id, arm")
+    parser.add_argument("--merchant", required=True, help="whose visits these are")
+
+
 def _range_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("merchant", help="the merchant's id")
     first, last = str(date.min), str(date.max)
@@ -160,6 +184,15 @@ def _range_options(parser: argparse.ArgumentParser) -> None:
 
 def _publish_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment_id", help="an experiment with an orders plan")
+
+
+def _counted(outcomes: Mapping[Any, int]) -> str:
+    return "\n".join(f"{outcome}: {count:,}" for outcome, count in outcomes.items())
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise InvalidInput(f"There is no file {path}.")
 
 
 def _range(options: Options) -> tuple[date, date]:

@@ -1,8 +1,8 @@
-"""Lambda functions and the layer they share."""
+"""Lambda functions and the layers they share."""
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,15 +17,25 @@ _PATIENCE: Any = {"Delay": 0.2, "MaxAttempts": 1500}
 
 
 class Layer(Resource):
-    """What every function imports beside the package itself."""
+    """What functions import beside the package itself."""
 
     kind = "layer"
 
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud, cloud.name(specs.DEPENDENCIES))
+    def __init__(self, cloud: Cloud, layer: specs.Layer) -> None:
+        super().__init__(cloud, cloud.name(layer.name))
+        self.layer = layer
 
     def wanted(self) -> Properties:
-        return {"content": bundle.layer_identity()}
+        return {"content": self.identity}
+
+    @property
+    def identity(self) -> str:
+        """Names the content."""
+        return bundle.layer_identity(self.layer)
+
+    def arn(self) -> str:
+        """The published version with the wanted content."""
+        return next(arn for arn, content in self.versions().items() if content == self.identity)
 
     def read(self) -> Properties | None:
         versions = self.versions()
@@ -37,8 +47,8 @@ class Layer(Resource):
         return {version["LayerVersionArn"]: version.get("Description", "") for version in listed}
 
     def create(self) -> None:
-        content, key = bundle.layer_identity(), f"artifacts/{bundle.layer_identity()}.zip"
-        self.cloud.s3.upload_file(str(bundle.build_layer()), self.cloud.bucket, key)
+        content, key = self.identity, f"artifacts/{self.identity}.zip"
+        self.cloud.s3.upload_file(str(bundle.build_layer(self.layer)), self.cloud.bucket, key)
         self.cloud.functions.publish_layer_version(
             LayerName=self.name,
             Description=content,
@@ -68,16 +78,21 @@ class Function(Resource):
     kind = "function"
 
     def __init__(
-        self, cloud: Cloud, function: specs.Function, layer: Layer, code: bytes, environment: Mapping[str, str]
+        self,
+        cloud: Cloud,
+        function: specs.Function,
+        layers: Sequence[Layer],
+        code: bytes,
+        environment: Mapping[str, str],
     ) -> None:
         super().__init__(cloud, cloud.name(function.name))
-        self.function, self.layer, self.code, self.environment = function, layer, code, environment
+        self.function, self.layers, self.code, self.environment = function, layers, code, environment
 
     def wanted(self) -> Properties:
         return {
             **self._configuration(),
             "code": base64.b64encode(hashlib.sha256(self.code).digest()).decode(),
-            "layer": bundle.layer_identity(),
+            "layers": [layer.identity for layer in self.layers],
             "architecture": bundle.architecture(),
             "failures": self._failures(),
         }
@@ -89,13 +104,12 @@ class Function(Resource):
             if is_absent(error):
                 return None
             raise
-        published = self.layer.versions()
-        layers = [published.get(layer["Arn"]) for layer in there.get("Layers", [])]
+        published = {arn: content for layer in self.layers for arn, content in layer.versions().items()}
         return {
             **{key: there.get(key) for key in self._configuration()},
             "Environment": {"Variables": there.get("Environment", {}).get("Variables", {})},
             "code": there["CodeSha256"],
-            "layer": layers[0] if layers else None,
+            "layers": [published.get(layer["Arn"]) for layer in there.get("Layers", [])],
             "architecture": there.get("Architectures", ["x86_64"])[0],
             "failures": self._read_failures(),
         }
@@ -105,7 +119,7 @@ class Function(Resource):
             lambda: self.cloud.functions.create_function(
                 FunctionName=self.name,
                 Code={"ZipFile": self.code},
-                Layers=[self._layer_arn()],
+                Layers=[layer.arn() for layer in self.layers],
                 Architectures=[bundle.architecture()],  # type: ignore[list-item]
                 **self._configuration(),
             ),
@@ -122,8 +136,9 @@ class Function(Resource):
                 Architectures=[bundle.architecture()],  # type: ignore[list-item]
             )
             self._wait()
-        if "layer" in changed or self._configuration().keys() & changed.keys():
-            configuration: dict[str, Any] = {**self._configuration(), "Layers": [self._layer_arn()]}
+        if "layers" in changed or self._configuration().keys() & changed.keys():
+            layers = [layer.arn() for layer in self.layers]
+            configuration: dict[str, Any] = {**self._configuration(), "Layers": layers}
             once_possible(
                 lambda: functions.update_function_configuration(FunctionName=self.name, **configuration),
                 role_unsettled,
@@ -181,10 +196,6 @@ class Function(Resource):
             ),
             role_unsettled,
         )
-
-    def _layer_arn(self) -> str:
-        identity = bundle.layer_identity()
-        return next(arn for arn, content in self.layer.versions().items() if content == identity)
 
     def _wait(self) -> None:
         for state in ("function_active_v2", "function_updated_v2"):

@@ -22,6 +22,12 @@ _LIFECYCLE: Any = [
         "Filter": {"Prefix": "aggregates/"},
         "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
     },
+    {  # written anew every minute; whatever they held follows from the rows
+        "ID": "old-parquet-is-kept-a-day",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "aggregates/v1/parquet/"},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+    },
 ]
 _BLOCKED: Any = {
     "BlockPublicAcls": True,

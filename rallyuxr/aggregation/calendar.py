@@ -14,7 +14,7 @@ from rallyuxr.models.order import Merchant
 
 TABLE_COLUMNS = (
     "start", "end", "orders", "items", "gross", "discounts", "refunds", "net", "shipping", "tax", "customers",
-    "new_customers", "returning_customers",
+    "new_customers", "returning_customers", "visits", "visit_hours", "visit_orders",
 )  # fmt: skip
 
 

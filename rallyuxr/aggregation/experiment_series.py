@@ -4,11 +4,13 @@
 |-----------------------|-----------------------------|-------------------------------|--------------|
 | `orders_per_hour`     | orders / merchants          | 1 per merchant                | merchants    |
 | `revenue_per_hour`    | net sales / merchants       | 1 per merchant                | merchants    |
+| `conversion`          | orders / visits             | visits                        | visits       |
 | `average_order_value` | net sales / orders          | orders (the denominator)      | customers    |
 | `revenue_per_customer`| net sales / customers       | customers                     | customers    |
 
 Where the orders themselves carry the arms, each arm counts as one merchant. An hour without orders is a
-true zero for what is counted per hour, and absent for what is averaged over orders or customers.
+true zero for what is counted per hour, and absent for what is averaged over orders or customers. Conversion
+takes the hours whose visits were counted, with their orders alone; others are absent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,6 +36,8 @@ class ArmHours:
     orders: Floats
     customers: Floats
     net: Floats
+    visits: Floats
+    visit_orders: Floats
     merchants: int
 
 
@@ -64,22 +68,23 @@ def experiment_data(
 
 
 def first_assigned_hour(experiment_id: str, rows: Rows) -> datetime | None:
-    """The first hour with an order that carries an arm of this experiment."""
+    """The first hour with an order or a visit of an arm of this experiment."""
     return min((row.start for each in rows.values() for row in each if experiment_id in row.arms), default=None)
 
 
 def _arm_hours(
     experiment_id: str, plan: OrdersPlan, arm: Arm, rows: Rows, first: datetime, length: int
 ) -> ArmHours:
-    sums = np.zeros((3, length))
+    sums = np.zeros((5, length))
     members = _members(plan, arm)
     for row in (row for merchant_id in members for row in rows.get(merchant_id, ())):
         part = row if plan.by == "merchant" else row.arms.get(experiment_id, {}).get(arm)
         hour = (row.start - first) // HOUR
         if part is not None and 0 <= hour < length:
-            sums[:, hour] += part.orders, part.customers, float(part.net)
-    orders, customers, net = sums
-    return ArmHours(orders, customers, net, len(members) if plan.by == "merchant" else 1)
+            sums[:, hour] += part.orders, part.customers, float(part.net), part.visits, part.visit_orders
+    orders, customers, net, visits, visit_orders = sums
+    merchants = len(members) if plan.by == "merchant" else 1
+    return ArmHours(orders, customers, net, visits, visit_orders, merchants)
 
 
 def _members(plan: OrdersPlan, arm: Arm) -> tuple[str, ...]:
@@ -102,11 +107,15 @@ def _value(measure: OrderMeasure, arm: ArmHours) -> Floats:
         return arm.orders / arm.merchants
     if measure == "revenue_per_hour":
         return arm.net / arm.merchants
-    count = arm.orders if measure == "average_order_value" else arm.customers
-    return np.divide(arm.net, count, out=np.full_like(count, np.nan), where=count > 0)
+    amount, count = {
+        "conversion": (arm.visit_orders, arm.visits),
+        "average_order_value": (arm.net, arm.orders),
+        "revenue_per_customer": (arm.net, arm.customers),
+    }[measure]
+    return np.divide(amount, count, out=np.full_like(count, np.nan), where=count > 0)
 
 
 def _participants(measure: OrderMeasure, arm: ArmHours) -> Floats:
     if measure in ("orders_per_hour", "revenue_per_hour"):
         return np.full_like(arm.orders, arm.merchants)
-    return arm.customers
+    return arm.visits if measure == "conversion" else arm.customers

@@ -7,10 +7,24 @@ from typing import Any
 
 from rallyuxr.models.aggregate import Aggregate, AnalyticsRow, ChannelTotal, ProductTotal, Ratio
 
-_SUMS = ("orders", "items", "gross", "discounts", "refunds", "net", "shipping", "tax", "new_customers")
+_SUMS = (
+    "orders",
+    "items",
+    "gross",
+    "discounts",
+    "refunds",
+    "net",
+    "shipping",
+    "tax",
+    "new_customers",
+    "visit_hours",
+    "visit_orders",
+)
 _OF_ROW: Mapping[str, Callable[[Aggregate], Any]] = {
     "average_order_value": lambda row: _ratio(row.net, row.orders),
     "items_per_order": lambda row: _ratio(Decimal(row.items), row.orders),
+    "visits": lambda row: row.visits if row.visit_hours else None,
+    "conversion": lambda row: _conversion([row]),
 }
 _OF_RANGE: Mapping[str, Callable[[Sequence[Aggregate]], Any]] = {
     **{name: lambda rows, name=name: sum(getattr(row, name) for row in rows) for name in _SUMS},  # type: ignore[misc]
@@ -18,6 +32,8 @@ _OF_RANGE: Mapping[str, Callable[[Sequence[Aggregate]], Any]] = {
     "items_per_order": lambda rows: _ratio(
         _sum(Decimal(row.items) for row in rows), sum(row.orders for row in rows)
     ),
+    "visits": lambda rows: sum(row.visits for row in rows) if any(row.visit_hours for row in rows) else None,
+    "conversion": lambda rows: _conversion(rows),
     "statuses": lambda rows: _add_counts(row.statuses for row in rows),
     "channels": lambda rows: _add_channels(row.channels for row in rows),
     "products": lambda rows: _add_products(row.products for row in rows),
@@ -47,6 +63,13 @@ def _ratio(numerator: Decimal, denominator: int) -> Ratio:
     return Ratio(
         numerator=numerator, denominator=denominator, value=float(numerator / denominator) if denominator else None
     )
+
+
+def _conversion(rows: Sequence[Aggregate]) -> Ratio | None:
+    """Orders per visit in the hours whose visits were counted; None where none were."""
+    if not any(row.visit_hours for row in rows):
+        return None
+    return _ratio(Decimal(sum(row.visit_orders for row in rows)), sum(row.visits for row in rows))
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

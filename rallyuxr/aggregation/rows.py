@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from rallyuxr.aggregation.tallies import add_tallies
-from rallyuxr.models.aggregate import Aggregate, ArmMoments, ArmTally, ChannelTotal, ProductTotal, Tally
+from rallyuxr.models.aggregate import Aggregate, ArmMoments, ArmTally, ChannelTotal, ProductTotal, Tally, Visited
 from rallyuxr.models.currency import from_minor
 from rallyuxr.models.order import Merchant
 
@@ -13,7 +13,7 @@ TOP_PRODUCTS = 50
 
 
 def hour_rows(merchant: Merchant, hours: Mapping[datetime, Tally]) -> tuple[Aggregate, ...]:
-    """One row per hour with orders, oldest first."""
+    """One row per hour with orders or visits, oldest first."""
     return tuple(
         aggregate(hours[start], start, start + timedelta(hours=1), merchant.currency) for start in sorted(hours)
     )
@@ -55,6 +55,7 @@ def aggregate(tally: Tally, start: datetime, end: datetime, currency: str) -> Ag
         customers=len(tally.customers),
         new_customers=len(tally.newcomers),
         returning_customers=len(tally.customers.keys() - set(tally.newcomers)),
+        **_visits(tally),
         statuses=dict(tally.statuses),
         channels={name: ChannelTotal(orders=n, net=money(net)) for name, (n, net) in tally.channels.items()},
         products=tuple(ProductTotal(sku=sku, quantity=n, gross=money(gross)) for sku, (n, gross) in best),
@@ -77,11 +78,16 @@ def arm_moments(tally: ArmTally, currency: str) -> ArmMoments:
         customer_orders_squares=sum(orders * orders for orders, _ in pairs),
         customer_net_squares=from_minor(sum(net * net for _, net in pairs), currency, power=2),
         customer_orders_net=from_minor(sum(orders * net for orders, net in pairs), currency),
+        **_visits(tally),
     )
 
 
+def _visits(tally: Visited) -> dict[str, int]:
+    return {name: getattr(tally, name) for name in Visited.model_fields}
+
+
 def replace_row(rows: Iterable[Aggregate], row: Aggregate) -> tuple[Aggregate, ...]:
-    """The rows with this one in place of the row that starts when it does; a row without any order is left out."""
+    """The rows with this one in place of the row that starts when it does; a row of nothing is left out."""
     others = [other for other in rows if other.start != row.start]
-    kept = [*others, row] if row.statuses else others
+    kept = [*others, row] if row.statuses or row.visit_hours or row.arms else others
     return tuple(sorted(kept, key=lambda each: each.start))

@@ -7,11 +7,13 @@ rounding.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from rallyuxr.models.aggregate import ArmTally, Pair, Tally
+from rallyuxr.models.aggregate import ArmTally, Pair, Tally, Visited
 from rallyuxr.models.currency import to_minor
 from rallyuxr.models.order import Arm, Order
+from rallyuxr.models.visits import VisitCount
 
-_SUMS = ("orders", "items", "gross", "discounts", "refunds", "shipping", "tax")
+_VISITED = tuple(Visited.model_fields)
+_SUMS = ("orders", "items", "gross", "discounts", "refunds", "shipping", "tax", *_VISITED)
 _PAIRS = ("channels", "products", "customers")
 
 
@@ -51,6 +53,26 @@ def tally_orders(orders: Iterable[Order], newcomers: Collection[str] = ()) -> Ta
         newcomers=tuple(sorted({order.customer_id for order in known}.intersection(newcomers))),
         arms=_arms(counted, currency),
     )
+
+
+def count_visits(tally: Tally, counts: Iterable[VisitCount]) -> Tally:
+    """One hour's tally with the hour's visits beside its orders; each count of another arm.
+
+    >>> from datetime import UTC, datetime
+    >>> hour = datetime(2025, 1, 15, 14, tzinfo=UTC)
+    >>> counted = count_visits(Tally(orders=2), [VisitCount(hour=hour, visits=50)])
+    >>> counted.visits, counted.visit_hours, counted.visit_orders
+    (50, 1, 2)
+    """
+    known = tuple(counts)
+    whole = [_visited(tally, count.visits) for count in known if count.arm is None]
+    arms = {(name, arm): part for name, parts in tally.arms.items() for arm, part in parts.items()}
+    for count in known:
+        if count.experiment_id is not None and count.arm is not None:
+            key = (count.experiment_id, count.arm)
+            part = arms.get(key, ArmTally())
+            arms[key] = part.model_copy(update=_visited(part, count.visits))
+    return tally.model_copy(update={**(whole[0] if whole else {}), "arms": _nested(arms)})
 
 
 def add_tallies(tallies: Iterable[Tally]) -> Tally:
@@ -106,10 +128,15 @@ def add_arm_tallies(tallies: Collection[ArmTally]) -> ArmTally:
     return ArmTally(
         orders=sum(part.orders for part in tallies),
         items=sum(part.items for part in tallies),
+        **{name: sum(getattr(part, name) for part in tallies) for name in _VISITED},
         net=sum(part.net for part in tallies),
         net_squares=sum(part.net_squares for part in tallies),
         customers=_pairs(row for part in tallies for row in part.customers.items()),
     )
+
+
+def _visited(part: Tally | ArmTally, visits: int) -> dict[str, int]:
+    return {"visits": visits, "visit_hours": 1, "visit_orders": part.orders}
 
 
 def _nested(arms: Mapping[tuple[str, Arm], ArmTally]) -> dict[str, dict[Arm, ArmTally]]:

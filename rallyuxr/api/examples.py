@@ -156,6 +156,8 @@ ORDER: Body = {
     "items": [{"sku": "atlas", "quantity": 1, "unitPrice": 24.5}],
 }
 RECEIPT: Body = {"merchantId": "berlin-books", "orderId": "A-1001", "outcome": "created"}
+VISITS: Body = {"hour": "2025-01-15T14:00:00Z", "visits": 120, "countedAt": "2025-01-15T15:00:30Z"}
+VISITS_OF_ARM: Body = VISITS | {"experimentId": EXPERIMENT_ID, "arm": "treatment", "visits": 61}
 DAY: Body = {"start": "2025-01-14T23:00:00Z", "end": "2025-01-15T23:00:00Z", "orders": 1, "net": 24.5}
 PLANNED: Body = {
     "points": [
@@ -280,6 +282,20 @@ EXAMPLES: dict[str, tuple[Any, Any]] = {
     "place_orders": ({"orders": [ORDER]}, {"receipts": [RECEIPT]}),
     "list_orders": (None, {"orders": [ORDER]}),
     "get_order": (None, ORDER),
+    "record_visits": (
+        {"visits": [VISITS, VISITS_OF_ARM]},
+        {
+            "receipts": [
+                {"hour": "2025-01-15T14:00:00Z", "outcome": "created"},
+                {
+                    "hour": "2025-01-15T14:00:00Z",
+                    "experimentId": EXPERIMENT_ID,
+                    "arm": "treatment",
+                    "outcome": "created",
+                },
+            ]
+        },
+    ),
     "get_analytics": (
         None,
         {

@@ -1,4 +1,4 @@
-"""Routes of merchants and orders: place orders, read them, read one merchant's analytics."""
+"""Routes of merchants: place orders, read them, count visits, read one merchant's analytics."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -17,7 +17,8 @@ from rallyuxr.api.security import Analyst, AnyCaller
 from rallyuxr.models import Record
 from rallyuxr.models.aggregate import Analytics, AnalyticsGranularity, Comparison
 from rallyuxr.models.order import Merchant, Order, OrderReceipt
-from rallyuxr.services import analytics, merchants, orders
+from rallyuxr.models.visits import VisitCount, VisitReceipt
+from rallyuxr.services import analytics, merchants, orders, visits
 
 router = APIRouter(tags=["merchants"])
 MerchantId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", examples=["berlin-books"])]
@@ -35,6 +36,18 @@ class OrderReceipts(Record):
     """What became of each order, in the order they were sent."""
 
     receipts: tuple[OrderReceipt, ...]
+
+
+class VisitBatch(Record):
+    """Counts of visits, each for itself: one that is not valid is refused alone."""
+
+    visits: tuple[VisitCount | dict[str, Any], ...] = Field(max_length=visits.MAX_COUNTS)
+
+
+class VisitReceipts(Record):
+    """What became of each count, in the order they were sent."""
+
+    receipts: tuple[VisitReceipt, ...]
 
 
 class OrderList(Record):
@@ -95,6 +108,18 @@ def list_merchants(context: Deployment, caller: AnyCaller) -> Answer[MerchantLis
 def add_merchant(body: Merchant, context: Deployment, caller: Analyst) -> Answer[Merchant]:
     """Register a merchant; its time zone and currency stay as they are."""
     return Answer(data=merchants.add_merchant(context, body))
+
+
+@router.post("/merchants/{merchant_id}/visits", responses=documented(404, 413))
+def record_visits(
+    merchant_id: MerchantId, body: VisitBatch, context: Deployment, caller: Analyst
+) -> Answer[VisitReceipts]:
+    """Say how many visits a merchant had, by hour and, if wanted, by an experiment's arm; up to 1,000 counts.
+
+    A count stands in place of the hour's count before and is never added to it: the one counted later stands.
+    """
+    caller.require_merchant(merchant_id)
+    return Answer(data=VisitReceipts(receipts=visits.record_visits(context, merchant_id, body.visits)))
 
 
 @router.get(

@@ -7,7 +7,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from rallyuxr.dashboard import session
-from rallyuxr.dashboard.formatting import MINUS, moment, money, number, relative
+from rallyuxr.dashboard.formatting import MINUS, level, moment, money, number, relative
 from rallyuxr.errors import RallyError
 from rallyuxr.models.aggregate import AnalyticsGranularity, AnalyticsRow, Comparison, Freshness
 from rallyuxr.models.order import Merchant
@@ -79,11 +79,20 @@ def freshness(merchant: Merchant, known: Freshness) -> None:
 
 
 def tiles(currency: str, now: AnalyticsRow, before: AnalyticsRow | None) -> None:
-    """The range in four numbers, each with its change against the comparison."""
+    """The range in numbers, each with its change against the comparison; conversion where visits were counted."""
     with st.container(horizontal=True):
         for label, amount, earlier in zip(_TILES, _amounts(now), _amounts(before), strict=True):
             shown = money(amount, currency) if label in _MONEY_TILES else number(amount)
             st.metric(label, shown, _change(amount, earlier), border=True)
+        if (conversion := _conversion(now)) is not None:
+            hours = number(now.visit_hours)
+            st.metric(
+                "Conversion",
+                level(100 * conversion, "%"),
+                _change(conversion, _conversion(before)),
+                border=True,
+                help=f"Orders per visit in the {hours} hours whose visits were counted",
+            )
 
 
 def register_merchant() -> None:
@@ -115,6 +124,10 @@ def _change(amount: float | None, earlier: float | None) -> str | None:
     if amount is None or not earlier:
         return None
     return relative(amount / earlier - 1).replace(MINUS, "-")
+
+
+def _conversion(row: AnalyticsRow | None) -> float | None:
+    return row.conversion.value if row and row.conversion else None
 
 
 def _amounts(row: AnalyticsRow | None) -> tuple[float | None, ...]:

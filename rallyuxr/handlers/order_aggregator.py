@@ -1,4 +1,4 @@
-"""The Lambda behind the stream of orders: bring up to date the aggregates and experiments that orders touch."""
+"""The Lambda behind the streams of orders and visits: bring up to date what they touch."""
 
 from functools import lru_cache
 from typing import Any
@@ -9,9 +9,9 @@ from rallyuxr.errors import Unavailable
 from rallyuxr.handlers.batch import log_batch, logger, process_stream
 from rallyuxr.models.order import Order
 from rallyuxr.services.context import Context, connect
-from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.order_experiments import publish_pending
-from rallyuxr.store import ORDER_AGGREGATOR, order_from_image
+from rallyuxr.store import ORDER_AGGREGATOR, CountedHour, counted_hour_from_image, order_from_image
 
 deployment = lru_cache(maxsize=1)(connect)
 
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Aggregate the batch at once, each hour only once; record by record if one of them is bad."""
     ctx = deployment()
     try:
-        aggregate_orders(ctx, [order for record in event["Records"] if (order := _order(record))])
+        aggregate_changes(ctx, [change for record in event["Records"] if (change := _change(record))])
         log_batch(event)
         answer: dict[str, Any] = {"batchItemFailures": []}
     except Unavailable:
@@ -33,11 +33,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def aggregate_record(ctx: Context, record: DynamoDBRecord) -> None:
-    """Aggregate the order of one record."""
-    if order := _order(record.raw_event):
-        aggregate_orders(ctx, [order])
+    """Aggregate what one record tells of."""
+    if change := _change(record.raw_event):
+        aggregate_changes(ctx, [change])
 
 
-def _order(record: dict[str, Any]) -> Order | None:
+def _change(record: dict[str, Any]) -> Order | CountedHour | None:
     image = record["dynamodb"].get("NewImage")
-    return order_from_image(image) if image else None
+    if image is None:
+        return None
+    return counted_hour_from_image(image) if "visitKey" in image else order_from_image(image)

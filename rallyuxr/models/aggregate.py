@@ -23,7 +23,18 @@ Pair = tuple[int, int]
 """A count and an amount: orders and net sales, or quantity and gross sales."""
 
 
-class ArmTally(Record):
+class Visited(Record):
+    """Visits, in how many hours they were counted, and the orders of those hours alone.
+
+    All three add up, and `visit_orders` / `visits` is a conversion whatever part of the time was counted.
+    """
+
+    visits: int = 0
+    visit_hours: int = 0
+    visit_orders: int = 0
+
+
+class ArmTally(Visited):
     """One experiment arm's orders: counts, sums, and each customer's orders and net sales."""
 
     orders: int = 0
@@ -33,7 +44,7 @@ class ArmTally(Record):
     customers: dict[str, Pair] = Field(default_factory=dict)
 
 
-class Tally(Record):
+class Tally(Visited):
     """Orders counted and summed; tallies of disjoint sets of orders add up to the tally of their union.
 
     Cancelled orders appear in `statuses` and `newcomers` alone. `newcomers` are the customers whose first order
@@ -71,7 +82,7 @@ class ProductTotal(Record):
     gross: Exact
 
 
-class ArmMoments(Record):
+class ArmMoments(Visited):
     """What inference on one arm needs, by order and by customer.
 
     Per order: `orders`, `net` and `net_squares` give the mean and variance of an order's value. Per customer:
@@ -89,13 +100,14 @@ class ArmMoments(Record):
     customer_orders_net: Exact
 
 
-class Aggregate(Record):
+class Aggregate(Visited):
     """One hour or one day of a merchant.
 
     `net` = gross − discounts − refunds, without shipping and tax. Ratios are kept as their two parts: average order
     value is net / orders, items per order items / orders, revenue per customer net / customers. `customers` and
     `returning_customers` are distinct within the row, so rows do not add up in them. `new_customers` placed their
     first order here, whatever became of it, and add up. Products are the fifty best sold by gross sales.
+    Conversion is visit_orders / visits, known where `visit_hours` is not 0.
     """
 
     start: Timestamp
@@ -131,7 +143,7 @@ class Book(Record):
 
 
 class DayTallies(Book):
-    """One merchant-day: the tally of each hour with orders, by the hour's start in UTC."""
+    """One merchant-day: the tally of each hour with orders or visits, by the hour's start in UTC."""
 
     day: str
     hours: dict[Timestamp, Tally] = Field(default_factory=dict)
@@ -153,7 +165,7 @@ class Freshness(Record):
 
 
 class Ratio(Record):
-    """An amount over a count; without a value where there is nothing to divide by."""
+    """An amount or a count over a count; without a value where there is nothing to divide by."""
 
     numerator: Money
     denominator: int
@@ -163,7 +175,8 @@ class Ratio(Record):
 class AnalyticsRow(Record):
     """One hour, day or whole range, with the measures that were asked for.
 
-    Distinct customers of a range are absent: those of its rows do not add up.
+    Distinct customers of a range are absent: those of its rows do not add up. `visits` and `conversion` are absent
+    where none were counted; `conversion` divides the orders of the counted hours by their visits.
     """
 
     start: Timestamp
@@ -181,6 +194,10 @@ class AnalyticsRow(Record):
     customers: int | None = None
     new_customers: int | None = None
     returning_customers: int | None = None
+    visits: int | None = None
+    visit_hours: int | None = None
+    visit_orders: int | None = None
+    conversion: Ratio | None = None
     statuses: dict[str, int] | None = None
     channels: dict[str, ChannelTotal] | None = None
     products: tuple[ProductTotal, ...] | None = None
@@ -199,8 +216,8 @@ class AnalyticsRange(Record):
 class Analytics(Record):
     """A merchant's aggregates over a range, one page of them; `next_token` leads to the next.
 
-    Hours and days without any order have no row. `comparison` holds the rows of the earlier range that stand
-    where this page's rows stand in theirs; totals are always those of the whole range.
+    Hours and days without any order or visit have no row. `comparison` holds the rows of the earlier range that
+    stand where this page's rows stand in theirs; totals are always those of the whole range.
     """
 
     merchant: Merchant

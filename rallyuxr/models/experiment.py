@@ -18,7 +18,9 @@ ALLOWED_MOVES: dict[Status, tuple[Status, ...]] = {
     "archived": (),
 }
 ExpectedOutcome = Literal["positive", "negative", "neutral"]
-OrderMeasure = Literal["orders_per_hour", "average_order_value", "revenue_per_customer", "revenue_per_hour"]
+OrderMeasure = Literal[
+    "orders_per_hour", "conversion", "average_order_value", "revenue_per_customer", "revenue_per_hour"
+]
 DataSource = Literal["simulator", "upload", "api", "orders"]
 Role = Literal["primary", "secondary", "guardrail"]
 MAX_METRICS = 10

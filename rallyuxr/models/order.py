@@ -23,13 +23,20 @@ MerchantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
 """A customer, article or channel: any printable text."""
+ExperimentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Amount = Annotated[Money, Field(ge=0, max_digits=15)]
 OrderStatus = Literal["placed", "paid", "refunded", "cancelled"]
 ORDER_STATUSES: tuple[OrderStatus, ...] = ("placed", "paid", "refunded", "cancelled")
 Arm = Literal["treatment", "control"]
 Outcome = Literal["created", "updated", "unchanged", "refused"]
 MAX_LINE_ITEMS = 200
+FIRST_YEAR, LAST_YEAR = 1900, 9990
 _HOUR_SECONDS = 3600
+
+
+def in_calendar(moment: date) -> bool:
+    """Whether the time or day has a place in every time zone's calendar, with years to spare."""
+    return FIRST_YEAR <= moment.year <= LAST_YEAR
 
 
 class Merchant(Record):
@@ -99,7 +106,7 @@ class Order(Record):
     status: OrderStatus = "placed"
     refunded: Amount | None = None
     channel: Name = "web"
-    experiment_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    experiment_id: ExperimentId | None = None
     arm: Arm | None = None
 
     @model_validator(mode="after")

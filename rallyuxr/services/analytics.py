@@ -13,13 +13,14 @@ from rallyuxr.aggregation.measures import MEASURES, measure_range, measure_row
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.aggregate import (
     Aggregate,
+    AggregateBook,
     Analytics,
     AnalyticsGranularity,
     AnalyticsRange,
     Comparison,
 )
 from rallyuxr.models.base import iso_z
-from rallyuxr.models.order import Merchant
+from rallyuxr.models.order import FIRST_YEAR, LAST_YEAR, Merchant, in_calendar
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import freshness, require_merchant
 from rallyuxr.store import StoredObject
@@ -53,6 +54,8 @@ class AnalyticsQuery:
                 f"The range from {self.first} to {self.last} has {days} days; {self.granularity} rows "
                 f"are read for 1 to {most} days at once. `to` is the day after the last one."
             )
+        if not (in_calendar(self.first) and in_calendar(self.last)):
+            raise InvalidInput(f"Days are read from {FIRST_YEAR} to {LAST_YEAR}, not {self.first} to {self.last}.")
         if not 1 <= self.limit <= MOST_ROWS:
             raise InvalidInput(f"limit is {self.limit}; it goes from 1 to {MOST_ROWS}.")
         if strangers := sorted(set(self.measures) - set(MEASURES)):
@@ -101,6 +104,13 @@ def read_rows(
 ) -> tuple[Aggregate, ...]:
     """Every row of the days `[first, last)`, oldest first."""
     return _rows(ctx, merchant, first, last, _listing(ctx, merchant, granularity, first, last))
+
+
+def read_books(
+    ctx: Context, merchant: Merchant, granularity: AnalyticsGranularity, first: date, last: date
+) -> tuple[AggregateBook, ...]:
+    """The stored objects with rows of the days `[first, last)`, oldest first, each whole."""
+    return _books(ctx, _listing(ctx, merchant, granularity, first, last))
 
 
 def _analytics(
@@ -166,9 +176,12 @@ def _rows(
     ctx: Context, merchant: Merchant, first: date, last: date, stored: Sequence[StoredObject]
 ) -> tuple[Aggregate, ...]:
     start, end = merchant.midnight(first), merchant.midnight(last)
+    return tuple(row for book in _books(ctx, stored) for row in book.rows if start <= row.start < end)
+
+
+def _books(ctx: Context, stored: Sequence[StoredObject]) -> tuple[AggregateBook, ...]:
     with ThreadPoolExecutor(_READERS) as readers:
-        books = tuple(readers.map(ctx.store.aggregates.rows, stored))
-    return tuple(row for book in books if book for row in book.rows if start <= row.start < end)
+        return tuple(book for book in readers.map(ctx.store.aggregates.rows, stored) if book)
 
 
 def _version(merchant: Merchant, query: AnalyticsQuery, stored: Sequence[StoredObject]) -> str:
@@ -181,6 +194,6 @@ def _read_token(token: str) -> datetime:
         moment = datetime.fromisoformat(token)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not in_calendar(moment):
         raise InvalidInput("nextToken is not one that this service gave; start without it.")
     return moment

@@ -66,4 +66,4 @@ def watch_orders(ctx: Context, experiment: ExperimentDefinition) -> None:
     """
     for merchant in experiment_merchants(ctx, experiment):
         ctx.store.orders.watch(merchant.merchant_id, experiment.id, experiment.baseline_start, experiment.end_date)
-    ctx.store.orders.mark_pending(experiment.id, ctx.clock())
+    ctx.store.experiments_behind.put(experiment.id)

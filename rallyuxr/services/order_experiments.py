@@ -45,7 +45,7 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
     forgotten.
     """
     published, failed = [], {}
-    for experiment_id, marked_at in ctx.store.orders.pending().items():
+    for experiment_id, mark in ctx.store.experiments_behind.pending().items():
         newest = ctx.store.results.newest(experiment_id)
         if newest and ctx.clock() - newest.published_at < quiet:
             continue
@@ -56,7 +56,7 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
         except RallyError as problem:
             failed[experiment_id] = problem.message
             continue
-        ctx.store.orders.clear_pending(experiment_id, marked_at)
+        ctx.store.experiments_behind.clear(experiment_id, mark)
         if version and version.created:
             published.append(experiment_id)
     return PendingPublished(tuple(published), failed)
@@ -100,7 +100,9 @@ def _observed_until(ctx: Context, experiment: ExperimentDefinition, rows: Rows) 
     now = ctx.clock()
     if now >= experiment.end_date:
         return _whole_hour(experiment.end_date)
-    newest = max((row.start for each in rows.values() for row in each), default=experiment.baseline_start)
+    newest = max(
+        (row.start for each in rows.values() for row in each if row.statuses), default=experiment.baseline_start
+    )
     return min(_whole_hour(now), _whole_hour(newest) + HOUR)
 
 

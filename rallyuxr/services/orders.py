@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from rallyuxr.errors import Conflict, InvalidInput, NotFound, RallyError
 from rallyuxr.models.base import iso_z
-from rallyuxr.models.order import Merchant, Order, OrderReceipt, Outcome
+from rallyuxr.models.order import FIRST_YEAR, Merchant, Order, OrderReceipt, Outcome, in_calendar
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import require_merchant
 from rallyuxr.store import ORDERS_PER_TRANSACTION
@@ -96,9 +96,12 @@ def _newest_first(ctx: Context, merchant: Merchant, position: tuple[datetime, st
 def _read_token(token: str) -> tuple[datetime, str]:
     moment, _, order_id = token.partition("~")
     try:
-        return datetime.fromisoformat(moment), order_id
+        position = datetime.fromisoformat(moment)
     except ValueError:
-        raise InvalidInput("nextToken is not one that this service gave; start without it.") from None
+        position = None
+    if position is None or position.tzinfo is None or not in_calendar(position):
+        raise InvalidInput("nextToken is not one that this service gave; start without it.")
+    return position, order_id
 
 
 def _place(ctx: Context, merchant: Merchant, orders: dict[int, Order]) -> dict[int, OrderReceipt]:
@@ -137,6 +140,8 @@ def _accepted(ctx: Context, sent: Sent, merchants: dict[str, Merchant]) -> Order
         raise InvalidInput(f"Merchant {order.merchant_id} sells in {currency}; the order is in {order.currency}.")
     if order.time > ctx.clock() + CLOCK_TOLERANCE:
         raise InvalidInput(f"The order's time {iso_z(order.time)} lies in the future; check its clock and zone.")
+    if not in_calendar(order.time):
+        raise InvalidInput(f"The order's time {iso_z(order.time)} lies before {FIRST_YEAR}; check its clock.")
     return order
 
 

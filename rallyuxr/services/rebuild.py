@@ -1,4 +1,4 @@
-"""Compute a merchant's aggregates anew from the orders, and say what was different: normally nothing."""
+"""Compute a merchant's aggregates anew from orders and visits, and say what was different: normally nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def rebuild_aggregates(
 ) -> Rebuilt:
     """Rebuild the days from `first` to `last`, both included; raises NotFound for an unknown merchant."""
     merchant = require_merchant(ctx, merchant_id)
-    days = tuple(ctx.store.orders.days(merchant_id, first, last))
+    days = known_days(ctx, merchant_id, first, last)
     orders = 0
     differences: list[datetime] = []
     for day in days:
@@ -41,9 +41,19 @@ def rebuild_aggregates(
     return Rebuilt(len(days), orders, tuple(differences))
 
 
+def known_days(ctx: Context, merchant_id: str, first: date, last: date) -> tuple[date, ...]:
+    """The days from `first` to `last` that may have orders or visits, oldest first."""
+    orders, visits = (
+        ctx.store.orders.days(merchant_id, first, last),
+        ctx.store.visits.days(merchant_id, first, last),
+    )
+    return tuple(sorted({*orders, *visits}))
+
+
 def _rebuild_day(ctx: Context, merchant: Merchant, day: date) -> tuple[int, list[datetime]]:
     orders = tuple(ctx.store.orders.orders_of_day(merchant, day))
     times = {order.time for order in orders} | note_first_orders(ctx, merchant, orders)
+    times |= {count.hour for count in ctx.store.visits.counts_of_day(merchant, day)}
     before = ctx.store.aggregates.tallies(merchant.merchant_id, day)
     known = dict(before.hours) if before else {}
     refresh_hours(ctx, merchant, {merchant.hour_of(time) for time in times} | known.keys())

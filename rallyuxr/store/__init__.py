@@ -10,15 +10,18 @@ from rallyuxr.store.experiments import ExperimentRepository, Listing, PipelineFa
 from rallyuxr.store.exports import ExportFiles
 from rallyuxr.store.failures import Failure, FailureQueue, Waiting
 from rallyuxr.store.faults import pause
+from rallyuxr.store.first_orders import FirstOrders
 from rallyuxr.store.functions import ANALYSIS_PROCESSOR, ORDER_AGGREGATOR, RECONCILER, RESULTS_GENERATOR, Functions
 from rallyuxr.store.idempotency import IdempotencyKeys
 from rallyuxr.store.manifests import Manifest, manifest_version
+from rallyuxr.store.marks import Marks
 from rallyuxr.store.metric_values import MetricValueRepository
 from rallyuxr.store.orders import ORDERS_PER_TRANSACTION, OrderRepository, order_from_image
 from rallyuxr.store.portfolio import Portfolio
 from rallyuxr.store.results import ResultsRepository
 from rallyuxr.store.tables import TABLES
 from rallyuxr.store.usage import UsageRepository
+from rallyuxr.store.visits import CountedHour, VisitRepository, counted_hour_from_image
 
 
 class Store:
@@ -37,6 +40,10 @@ class Store:
         self.failures = FailureQueue(self.cloud)
         self.functions = Functions(self.cloud)
         self.orders = OrderRepository(self.dynamo)
+        self.first_orders = FirstOrders(self.dynamo)
+        self.visits = VisitRepository(self.dynamo)
+        self.experiments_behind = Marks(self.dynamo, "#experiments")
+        self.files_behind = Marks(self.dynamo, "#files")
         self.aggregates = AggregateRepository(self.cloud)
         self.exports = ExportFiles(self.cloud)
         self.idempotency = IdempotencyKeys(self.dynamo, self.exports)
@@ -55,12 +62,15 @@ __all__ = [
     "AuditEntry",
     "AuditTrail",
     "Change",
+    "CountedHour",
     "ExperimentRepository",
     "Failure",
     "FailureQueue",
+    "FirstOrders",
     "Functions",
     "Listing",
     "Manifest",
+    "Marks",
     "MetricValueRepository",
     "OrderRepository",
     "PipelineFailure",
@@ -70,8 +80,10 @@ __all__ = [
     "Store",
     "StoredObject",
     "UsageRepository",
+    "VisitRepository",
     "Waiting",
     "analysis_writes",
+    "counted_hour_from_image",
     "manifest_version",
     "order_from_image",
     "pause",

@@ -5,7 +5,7 @@
 | `state/merchant=…/day=2025-01-15.json`          | the day's tallies by hour, customers by name       |
 | `hourly/merchant=…/day=2025-01-15.json`         | the day's hourly rows                              |
 | `daily/merchant=…/month=2025-01.json`           | the month's daily rows                             |
-| `parquet/hourly/merchant=…/month=…/rows.parquet`| hourly rows as last published, for DuckDB, Athena  |
+| `parquet/hourly/merchant=…/month=…/rows.parquet`| hourly rows, for DuckDB and Athena                 |
 | `parquet/daily/merchant=…/month=…/rows.parquet` | daily rows, likewise                               |
 """
 
@@ -85,11 +85,25 @@ class AggregateRepository:
         """The rows of a listed object, as they are now."""
         return self._read(stored.key, AggregateBook)[0]
 
-    def put_parquet(self, granularity: AnalyticsGranularity, merchant_id: str, month: str, content: bytes) -> str:
-        """Store a month's rows as Parquet and return the key."""
+    def replace_file(
+        self,
+        granularity: AnalyticsGranularity,
+        merchant_id: str,
+        month: str,
+        compute: Callable[[AnalyticsGranularity], bytes],
+    ) -> str:
+        """Replace a month's Parquet file by what `compute` makes of its rows, and return the key.
+
+        As with `_replace` the version is read first, the rows second, so an older file never replaces a newer one.
+        """
         key = f"{PREFIX}/parquet/{granularity}/merchant={merchant_id}/month={month}/rows.parquet"
-        self._cloud.call("s3", "put_object", Bucket=self._cloud.bucket, Key=key, Body=content)
-        return key
+        for attempt in range(REPLACE_ATTEMPTS):
+            answer = self._cloud.call("s3", "list_objects_v2", Bucket=self._cloud.bucket, Prefix=key, MaxKeys=1)
+            etag = next((entry["ETag"] for entry in answer.get("Contents", [])), None)
+            if self._put(key, compute(granularity), etag, "application/vnd.apache.parquet"):
+                return key
+            pause(attempt)
+        raise _outrun(key)
 
     def _read(self, key: str, model: type[AnyBook]) -> tuple[AnyBook | None, str | None]:
         try:
@@ -111,21 +125,26 @@ class AggregateRepository:
             if computed == current:
                 return False
             content = computed.model_copy(update={"revision": revision + 1}).model_dump_json()
-            condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-            try:
-                self._cloud.call(
-                    "s3",
-                    "put_object",
-                    Bucket=self._cloud.bucket,
-                    Key=key,
-                    Body=content.encode(),
-                    ContentType="application/json",
-                    **condition,
-                )
+            if self._put(key, content.encode(), etag, "application/json"):
                 return True
-            except ConditionFailed:
-                pause(attempt)
-        raise Unavailable(f"{key} was replaced by others {REPLACE_ATTEMPTS} times in a row; try again in a moment.")
+            pause(attempt)
+        raise _outrun(key)
+
+    def _put(self, key: str, content: bytes, over: str | None, content_type: str) -> bool:
+        """Store the object over this version, or where there is none; say whether that still held."""
+        condition = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
+        bucket = self._cloud.bucket
+        try:
+            self._cloud.call(
+                "s3", "put_object", Bucket=bucket, Key=key, Body=content, ContentType=content_type, **condition
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _outrun(key: str) -> Unavailable:
+    return Unavailable(f"{key} was replaced by others {REPLACE_ATTEMPTS} times in a row; try again in a moment.")
 
 
 def _state_key(merchant_id: str, day: date) -> str:

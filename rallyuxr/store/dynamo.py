@@ -12,6 +12,7 @@ from rallyuxr.store.tables import Table
 
 WRITES_PER_BATCH = 25
 READS_PER_BATCH = 100
+WRITES_PER_TRANSACTION = 100
 BATCH_BYTES = 8_000_000
 LARGEST_PAGE = 200
 Parameters = dict[str, Any]

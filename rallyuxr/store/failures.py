@@ -25,6 +25,12 @@ class Failure(Record):
     event: dict[str, Any]
     experiment_id: str | None = None
 
+    @property
+    def change_records(self) -> tuple[str, ...]:
+        """The function and the change records it could not process, by their ids; empty where it has none."""
+        ids = [record.get("eventID") for record in self.event.get("Records", ())]
+        return (self.function, *map(str, ids)) if ids and all(ids) else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -51,7 +57,11 @@ class FailureQueue:
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def waiting(self, *, hold_seconds: int = HOLD_SECONDS) -> Iterator[Waiting]:
-        """The failures that wait, each held back from others for some seconds."""
+        """The failures that wait, each held back from others for some seconds.
+
+        A change record that was delivered twice and failed twice is one failure: its second entry is taken out.
+        """
+        known: dict[tuple[str, ...], str] = {}
         for _ in range(PEEKS):
             answer = self._call(
                 "receive_message",
@@ -63,7 +73,12 @@ class FailureQueue:
             if not messages:
                 return
             for message in messages:
-                yield Waiting(message["MessageId"], message["ReceiptHandle"], _read(message))
+                found = Waiting(message["MessageId"], message["ReceiptHandle"], _read(message))
+                identity = found.failure.change_records
+                if identity and known.setdefault(identity, found.id) != found.id:
+                    self.remove(found)
+                else:
+                    yield found
 
     def give_back(self, waiting: Waiting) -> None:
         """Let others see a failure again at once."""

@@ -1,26 +1,26 @@
-"""Orders, merchants, and what is known about a merchant's customers and days.
+"""Merchants and their orders.
 
 `orders` holds one partition per merchant and day, sorted by time. `orderIndex` holds, per merchant, `order#…`
-(where an order lies: an id is taken once), `day#…` (days with orders), `customer#…` (a customer's first order)
-and `experiment#…` (experiments that measure this merchant); and under `#merchants` and `#pending`, which no
-merchant can be called, the list of merchants and the experiments whose data is behind.
+(where an order lies: an id is taken once), `day#…` (days with orders), `visit-day#…` (with visits), `customer#…` (a
+customer's first order) and `experiment#…` (experiments that measure this merchant); and under `#merchants`,
+`#experiments` and `#files`, which no merchant can be called, the list of merchants, the experiments whose data is
+behind, and the months whose files are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from rallyuxr.errors import Conflict, Unavailable
-from rallyuxr.models.base import iso_z
 from rallyuxr.models.order import Merchant, Order
 from rallyuxr.store.attributes import Item, from_attributes
-from rallyuxr.store.dynamo import Dynamo, Write, create, delete, put, replace, update
+from rallyuxr.store.dynamo import Dynamo, Write, create, put, replace
 from rallyuxr.store.faults import ATTEMPTS, ConditionFailed, pause
+from rallyuxr.store.merchant_keys import DayIndex, index_entry, partition, sortable
 from rallyuxr.store.tables import ORDER_INDEX, ORDERS
 
 ORDERS_PER_TRANSACTION = 50
 MERCHANTS = "#merchants"
-PENDING = "#pending"
 
 
 def order_from_image(image: Mapping[str, Any]) -> Order:
@@ -33,7 +33,7 @@ class OrderRepository:
 
     def __init__(self, dynamo: Dynamo) -> None:
         self._dynamo = dynamo
-        self._known_days: set[tuple[str, date]] = set()
+        self._days = DayIndex(dynamo, "day")
 
     def add_merchant(self, merchant: Merchant) -> None:
         """Store a new merchant.
@@ -41,7 +41,7 @@ class OrderRepository:
         Raises:
             Conflict: the id is taken.
         """
-        item = _index(MERCHANTS, merchant.merchant_id, body=merchant.model_dump_json())
+        item = index_entry(MERCHANTS, merchant.merchant_id, body=merchant.model_dump_json())
         try:
             self._dynamo.write(put(ORDER_INDEX, item, "attribute_not_exists(entry)"))
         except ConditionFailed:
@@ -49,7 +49,7 @@ class OrderRepository:
 
     def merchant(self, merchant_id: str) -> Merchant | None:
         """The merchant, or None."""
-        item = self._dynamo.get(ORDER_INDEX, _index(MERCHANTS, merchant_id))
+        item = self._dynamo.get(ORDER_INDEX, index_entry(MERCHANTS, merchant_id))
         return Merchant.model_validate_json(item["body"]) if item else None
 
     def merchants(self) -> tuple[Merchant, ...]:
@@ -62,7 +62,7 @@ class OrderRepository:
 
         An order and the claim of its id are written together or not at all.
         """
-        self._note_days(merchant, orders)
+        self._days.note(merchant, (order.time for order in orders))
         pending, taken = list(orders), []
         while pending:
             try:
@@ -112,60 +112,34 @@ class OrderRepository:
             consistent=True,
             newest_first=newest_first,
             page_size=page_size,
-            day=_partition(merchant.merchant_id, day),
+            day=partition(merchant.merchant_id, day),
         )
         return map(_order, items)
 
-    def orders_of_hour(self, merchant: Merchant, start: datetime) -> tuple[Order, ...]:
-        """The orders of the hour of the merchant's clock that starts at `start`, read consistently.
+    def orders_of_hours(self, merchant: Merchant, first: datetime, last: datetime) -> Iterator[Order]:
+        """The orders of one day's hours that start from `first` to `last`, by time, read consistently.
 
-        The hour may end early, where clocks move by half an hour; hence the second look at each order.
+        A later hour's first order may be among them, as hours end early where clocks move by half an hour.
         """
         items = self._dynamo.query(
             ORDERS,
             "merchantDay = :day AND orderKey BETWEEN :first AND :last",
             consistent=True,
-            day=_partition(merchant.merchant_id, merchant.day_of(start)),
-            first=_sortable(start),
-            last=_sortable(start + timedelta(hours=1)),
+            day=partition(merchant.merchant_id, merchant.day_of(first)),
+            first=sortable(first),
+            last=sortable(last + timedelta(hours=1)),
         )
-        return tuple(order for order in map(_order, items) if merchant.hour_of(order.time) == start)
+        return map(_order, items)
 
     def days(
         self, merchant_id: str, first: date = date.min, last: date = date.max, *, newest_first: bool = False
     ) -> Iterator[date]:
         """The days from `first` to `last` on which the merchant may have orders."""
-        items = self._dynamo.query(
-            ORDER_INDEX,
-            "merchantId = :merchant AND entry BETWEEN :first AND :last",
-            consistent=True,
-            newest_first=newest_first,
-            merchant=merchant_id,
-            first=f"day#{first}",
-            last=f"day#{last}",
-        )
-        return (date.fromisoformat(item["entry"].removeprefix("day#")) for item in items)
-
-    def first_orders(self, merchant_id: str, customers: Iterable[str]) -> dict[str, datetime]:
-        """When each customer first ordered, as far as noted."""
-        items = self._customers(merchant_id, customers)
-        return {customer: datetime.fromisoformat(item["firstAt"]) for customer, item in items.items()}
-
-    def note_first_orders(self, merchant_id: str, orders: Mapping[str, datetime]) -> set[datetime]:
-        """Move customers' first orders back to these times where they are earlier; return superseded times.
-
-        Superseded times are remembered and returned to every caller that brings the customer's first
-        order, so a caller that crashed before correcting those hours learns of them again.
-        """
-        noted = self._customers(merchant_id, orders)
-        superseded: set[datetime] = set()
-        for customer, moment in orders.items():
-            superseded |= self._note_first_order(merchant_id, customer, moment, noted.get(customer))
-        return superseded
+        return self._days.days(merchant_id, first, last, newest_first=newest_first)
 
     def watch(self, merchant_id: str, experiment_id: str, first: datetime, last: datetime) -> None:
         """Note that the experiment measures this merchant's orders from `first` until `last`."""
-        item = _index(merchant_id, f"experiment#{experiment_id}", first=first, last=last)
+        item = index_entry(merchant_id, f"experiment#{experiment_id}", first=first, last=last)
         self._dynamo.write(put(ORDER_INDEX, item))
 
     def watching(self, merchant_id: str) -> Iterator[tuple[str, datetime, datetime]]:
@@ -181,92 +155,20 @@ class OrderRepository:
             first, last = datetime.fromisoformat(item["first"]), datetime.fromisoformat(item["last"])
             yield item["entry"].removeprefix("experiment#"), first, last
 
-    def mark_pending(self, experiment_id: str, moment: datetime) -> None:
-        """Note that orders of the experiment changed and its data is behind."""
-        self._dynamo.write(put(ORDER_INDEX, _index(PENDING, experiment_id, markedAt=moment)))
-
-    def pending(self) -> dict[str, datetime]:
-        """The experiments whose data is behind, and since which change."""
-        items = self._dynamo.query(ORDER_INDEX, "merchantId = :pending", consistent=True, pending=PENDING)
-        return {item["entry"]: datetime.fromisoformat(item["markedAt"]) for item in items}
-
-    def clear_pending(self, experiment_id: str, moment: datetime) -> None:
-        """Forget the mark unless another change renewed it since `moment`."""
-        mark = delete(ORDER_INDEX, _index(PENDING, experiment_id))
-        try:
-            self._dynamo.write(
-                Write(mark.kind, mark.table, mark.content, condition="markedAt = :at", values={"at": moment})
-            )
-        except ConditionFailed:
-            return
-
-    def _note_days(self, merchant: Merchant, orders: Iterable[Order]) -> None:
-        days = {(merchant.merchant_id, merchant.day_of(order.time)) for order in orders} - self._known_days
-        self._dynamo.write_many(ORDER_INDEX, (put(ORDER_INDEX, _index(name, f"day#{day}")) for name, day in days))
-        self._known_days |= days
-
     def _order_item(self, merchant_id: str, order_id: str) -> Item | None:
-        claim = self._dynamo.get(ORDER_INDEX, _index(merchant_id, f"order#{order_id}"))
+        claim = self._dynamo.get(ORDER_INDEX, index_entry(merchant_id, f"order#{order_id}"))
         return claim and self._dynamo.get(ORDERS, {name: claim[name] for name in ("merchantDay", "orderKey")})
-
-    def _customers(self, merchant_id: str, customers: Iterable[str]) -> dict[str, Item]:
-        keys = [_index(merchant_id, f"customer#{customer}") for customer in customers]
-        return {item["entry"].removeprefix("customer#"): item for item in self._dynamo.get_many(ORDER_INDEX, keys)}
-
-    def _note_first_order(
-        self, merchant_id: str, customer: str, moment: datetime, noted: Item | None
-    ) -> set[datetime]:
-        key = _index(merchant_id, f"customer#{customer}")
-        for attempt in range(ATTEMPTS):
-            first = noted and datetime.fromisoformat(noted["firstAt"])
-            if noted and first and first <= moment:
-                return set(map(datetime.fromisoformat, noted["superseded"])) if first == moment else set()
-            superseded = [*noted["superseded"], noted["firstAt"]] if noted else []
-            try:
-                self._dynamo.write(_first_order(key, moment, superseded, noted))
-                return set(map(datetime.fromisoformat, superseded))
-            except ConditionFailed:
-                pause(attempt)
-                noted = self._dynamo.get(ORDER_INDEX, key)
-        raise Unavailable(f"Customer {customer} is being changed by others; try again in a moment.")
-
-
-def _first_order(key: Item, moment: datetime, superseded: list[str], noted: Item | None) -> Write:
-    condition = "firstAt = :noted" if noted else "attribute_not_exists(firstAt)"
-    values = {"noted": noted["firstAt"]} if noted else {}
-    return update(
-        ORDER_INDEX,
-        key,
-        "SET firstAt = :moment, superseded = :superseded",
-        condition=condition,
-        moment=moment,
-        superseded=superseded,
-        **values,
-    )
 
 
 def _creation(merchant: Merchant, order: Order) -> tuple[Write, Write]:
     key = {
-        "merchantDay": _partition(merchant.merchant_id, merchant.day_of(order.time)),
-        "orderKey": f"{_sortable(order.time)}#{order.order_id}",
+        "merchantDay": partition(merchant.merchant_id, merchant.day_of(order.time)),
+        "orderKey": f"{sortable(order.time)}#{order.order_id}",
     }
-    claim = _index(merchant.merchant_id, f"order#{order.order_id}", **key)
+    claim = index_entry(merchant.merchant_id, f"order#{order.order_id}", **key)
     content = {**key, "body": order.model_dump_json(exclude_none=True), "version": 1}
     return put(ORDER_INDEX, claim, "attribute_not_exists(entry)"), create(ORDERS, content)
 
 
 def _order(item: Mapping[str, Any]) -> Order:
     return Order.model_validate_json(item["body"])
-
-
-def _index(merchant_id: str, entry: str, **content: Any) -> Item:
-    return {"merchantId": merchant_id, "entry": entry, **content}
-
-
-def _partition(merchant_id: str, day: date) -> str:
-    return f"{merchant_id}#{day}"
-
-
-def _sortable(moment: datetime) -> str:
-    """Of equal width whatever the fraction, so that text sorts as time."""
-    return iso_z(moment.replace(microsecond=0)).removesuffix("Z") + f".{moment.microsecond:06d}Z"

@@ -45,6 +45,7 @@ METRIC_VALUE_HISTORY = Table("metricValueHistory", "metricId", "version", sort_k
 METRIC_USAGE = Table("metricUsage", "metricId", "experimentKey")
 ORDERS = Table("orders", "merchantDay", "orderKey", stream=True)
 ORDER_INDEX = Table("orderIndex", "merchantId", "entry")
+VISITS = Table("visits", "merchantDay", "visitKey", stream=True)
 IDEMPOTENCY = Table("idempotency", "requestKey", ttl_attribute="expiresAt")
 AUDIT = Table("audit", "day", "entry")
 
@@ -57,6 +58,7 @@ TABLES: tuple[Table, ...] = (
     METRIC_USAGE,
     ORDERS,
     ORDER_INDEX,
+    VISITS,
     IDEMPOTENCY,
     AUDIT,
 )

@@ -1,8 +1,11 @@
 """Orders by hand and a merchant's dashboard, in Chromium."""
 
+import csv
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -10,22 +13,26 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from rallyuxr.models.order import LineItem, Merchant, Order
+from rallyuxr.models.visits import VisitCount
 from rallyuxr.services.analytics import read_rows
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant
-from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import place_orders, recent_orders
+from rallyuxr.services.visits import record_visits
+from rallyuxr.store import CountedHour
 from tests.browser.workbench import WIDTHS, settled
 
 pytestmark = pytest.mark.browser
 Picture = Callable[..., None]
 Barriers = Callable[[Page], list[str]]
 DAYS = 60
+OPEN = range(8, 22)
 
 
 @pytest.fixture(scope="module")
 def merchant(ctx: Context) -> Merchant:
-    """A shop of two months of orders with a daily and a weekly rhythm."""
+    """A shop of two months of orders with a daily and a weekly rhythm, and of visits during the day."""
     shop = add_merchant(
         ctx,
         Merchant(
@@ -58,7 +65,13 @@ def merchant(ctx: Context) -> Merchant:
                 )
             )
     place_orders(ctx, orders)
-    aggregate_orders(ctx, orders)
+    hours = [
+        shop.midnight(first + timedelta(days=day)) + timedelta(hours=hour) for day in range(DAYS) for hour in OPEN
+    ]
+    counts = [VisitCount(hour=hour, visits=int(rng.poisson(20))) for hour in hours]
+    for start in range(0, len(counts), 1000):
+        record_visits(ctx, shop.merchant_id, counts[start : start + 1000])
+    aggregate_changes(ctx, [*orders, *(CountedHour(shop.merchant_id, hour) for hour in hours)])
     return shop
 
 
@@ -68,7 +81,7 @@ def test_the_merchants_page_reads_at_every_width_and_in_both_schemes(
     visit: Callable[..., Page], picture: Picture, barriers: Barriers, merchant: Merchant, width: int, scheme: str
 ):
     page = visit(f"/merchants?merchant={merchant.merchant_id}", width=width, scheme=scheme)
-    expect(page.get_by_test_id("stMetric")).to_have_count(4)
+    expect(page.get_by_test_id("stMetric")).to_have_count(5)
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(6)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     picture(page)
@@ -82,6 +95,22 @@ def test_the_tiles_show_what_is_stored(visit: Callable[..., Page], ctx: Context,
     tiles = page.get_by_test_id("stMetric")
     expect(tiles.nth(0)).to_contain_text(f"€{sum(row.net for row in rows):,.0f}")
     expect(tiles.nth(1)).to_contain_text(str(sum(row.orders for row in rows)))
+    conversion = 100 * sum(row.visit_orders for row in rows) / sum(row.visits for row in rows)
+    shown = tiles.nth(4).inner_text()
+    assert abs(float(shown.split("\n")[1].removesuffix("%")) - conversion) < 0.05
+    expect(page.get_by_text("Newest order")).to_be_visible()
+
+
+def test_the_file_holds_the_rows_of_the_range(visit: Callable[..., Page], ctx: Context, merchant: Merchant):
+    today = merchant.day_of(ctx.clock())
+    rows = read_rows(ctx, merchant, "daily", today - timedelta(days=27), today + timedelta(days=1))
+    page = visit(f"/merchants?merchant={merchant.merchant_id}")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download these rows").click()
+    assert download.value.suggested_filename.startswith(f"{merchant.merchant_id}-daily-")
+    table = list(csv.DictReader(StringIO(Path(download.value.path()).read_text())))
+    told = [(line["start"], int(line["orders"]), Decimal(line["net"]), int(line["visits"])) for line in table]
+    assert told == [(row.start.isoformat(), row.orders, row.net, row.visits) for row in rows]
 
 
 def test_an_order_typed_by_hand_reaches_the_dashboard(

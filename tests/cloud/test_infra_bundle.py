@@ -15,20 +15,22 @@ from infra.lock import part_of_lock
 from rallyuxr.local import cloud as local_cloud
 
 HANDLERS = sorted(function.handler for function in specs.FUNCTIONS)
+LAYERS_OF = {function.handler: function.layers for function in specs.FUNCTIONS}
 FORBIDDEN = ("pandas", "pyarrow", "statsmodels", "duckdb", "streamlit", "plotly", "boto3", "botocore")
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
-    zipfile.ZipFile(bundle.build_layer()).extractall(folder)
+    for layer in specs.LAYERS:
+        zipfile.ZipFile(bundle.build_layer(layer)).extractall(folder / layer.name)
     zipfile.ZipFile(io.BytesIO(bundle.build_code())).extractall(folder / "code")
     return folder
 
 
 @pytest.fixture(scope="module")
 def names() -> Iterator[set[str]]:
-    with zipfile.ZipFile(bundle.build_layer()) as archive:
+    with zipfile.ZipFile(bundle.build_layer(specs.COMPUTING)) as archive:
         yield {name.split("/")[1] for name in archive.namelist()}
 
 
@@ -37,25 +39,31 @@ def test_the_layer_carries_what_functions_compute_with_and_no_data_frames(names:
     assert not names & set(FORBIDDEN)
 
 
-def test_the_layer_fits_into_lambda_with_room_for_the_code() -> None:
-    with zipfile.ZipFile(bundle.build_layer()) as archive:
-        unzipped = sum(entry.file_size for entry in archive.infolist())
-        names = archive.namelist()
-    assert unzipped < 200 * 2**20
-    assert not [name for name in names if "__pycache__" in name]
+@pytest.mark.parametrize("function", specs.FUNCTIONS, ids=lambda function: function.name)
+def test_a_functions_layers_and_code_fit_into_lambda(function: specs.Function) -> None:
+    archives = [bundle.build_layer(layer) for layer in function.layers]
+    entries = [entry for archive in archives for entry in zipfile.ZipFile(archive).infolist()]
+    entries += zipfile.ZipFile(io.BytesIO(bundle.build_code())).infolist()
+    assert sum(entry.file_size for entry in entries) < bundle.UNZIPPED_LIMIT
+    assert not [entry.filename for entry in entries if "__pycache__" in entry.filename]
+
+
+def test_only_the_function_that_writes_parquet_carries_its_writer() -> None:
+    assert [function.name for function in specs.FUNCTIONS if specs.PARQUET in function.layers] == ["parquetWriter"]
 
 
 def test_what_scipy_imports_of_numpys_tests_is_there(unpacked: Path) -> None:
-    program = f"import sys; sys.path.insert(0, {str(unpacked / 'python')!r}); import scipy.stats"
+    program = f"import sys; sys.path.insert(0, {str(unpacked / 'dependencies' / 'python')!r}); import scipy.stats"
     _run_alone(program)
 
 
-def test_the_layer_holds_the_very_versions_of_the_lock_and_their_files_are_checked() -> None:
-    part = part_of_lock(bundle.LOCK.read_text(), bundle.PACKAGES)
+@pytest.mark.parametrize("layer", specs.LAYERS, ids=lambda layer: layer.name)
+def test_a_layer_holds_the_very_versions_of_the_lock_and_their_files_are_checked(layer: specs.Layer) -> None:
+    part = part_of_lock(bundle.LOCK.read_text(), layer.packages)
     locked = {line.split(" ")[0] for line in part.splitlines() if "==" in line and not line.startswith(" ")}
-    assert {line.split("==")[0] for line in locked} >= set(bundle.PACKAGES)
+    assert {line.split("==")[0] for line in locked} >= set(layer.packages)
     assert part.count("--hash=sha256:") > len(locked)
-    with zipfile.ZipFile(bundle.build_layer()) as archive:
+    with zipfile.ZipFile(bundle.build_layer(layer)) as archive:
         inside = {name.split("/")[1] for name in archive.namelist() if name.endswith(".dist-info/METADATA")}
     installed = {folder.removesuffix(".dist-info").replace("-", "==").replace("_", "-") for folder in inside}
     assert installed <= locked
@@ -78,11 +86,12 @@ def test_the_code_leaves_pages_and_the_embedded_cloud_at_home() -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_handler_imports_where_nothing_else_is_installed(handler: str, unpacked: Path) -> None:
-    """In the interpreter that functions run in: the layer, the code, the runtime's boto3, nothing more."""
+    """In the interpreter that functions run in: its layers, the code, the runtime's boto3, nothing more."""
     module, name = handler.rsplit(".", 1)
+    layers = [str(unpacked / layer.name / "python") for layer in LAYERS_OF[handler]]
     program = f"""
 import sys
-sys.path[:0] = [{str(unpacked / "code")!r}, {str(unpacked / "python")!r}]
+sys.path[:0] = {[str(unpacked / "code"), *layers]!r}
 import {module} as handler
 assert callable(handler.{name})
 assert not {{"pandas", "statsmodels", "pyarrow", "duckdb"}} & set(sys.modules)
@@ -91,11 +100,11 @@ assert not {{"pandas", "statsmodels", "pyarrow", "duckdb"}} & set(sys.modules)
 
 
 def test_the_layer_is_named_by_all_that_decides_about_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    before = bundle.layer_identity()
+    before = bundle.layer_identity(specs.COMPUTING)
     other = tmp_path / "requirements.txt"
     other.write_bytes(bundle.LOCK.read_bytes() + b"\n")
     monkeypatch.setattr(bundle, "LOCK", other)
-    assert bundle.layer_identity() != before
+    assert bundle.layer_identity(specs.COMPUTING) != before
     assert f"python{sys.version_info.major}.{sys.version_info.minor}" == bundle.RUNTIME
 
 

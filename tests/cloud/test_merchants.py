@@ -20,17 +20,16 @@ from rallyuxr.errors import InvalidInput, NotFound
 from rallyuxr.ingest.order_files import read_orders
 from rallyuxr.local import Endpoint
 from rallyuxr.models.order import Merchant, Order
-from rallyuxr.services.aggregate_files import parquet, publish_parquet
 from rallyuxr.services.analytics import AnalyticsQuery, read_analytics, read_rows
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant, freshness, list_merchants
-from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.order_imports import import_orders
 from rallyuxr.services.orders import place_orders
 from rallyuxr.services.rebuild import rebuild_aggregates
 from rallyuxr.settings import Settings
 from rallyuxr.store import Store
-from rallyuxr.store.tables import ORDER_INDEX, ORDERS
+from rallyuxr.store.tables import ORDER_INDEX, ORDERS, VISITS
 
 DAY = date(2025, 3, 31)
 
@@ -40,7 +39,7 @@ def ctx(cloud: Endpoint) -> Context:
     """Tables and a bucket without functions: the tests deliver the events themselves."""
     settings = Settings(stage="shops", endpoint_url=cloud.url)
     infra = Cloud(settings, cloud.keys())
-    apply([DynamoTable(infra, ORDERS), DynamoTable(infra, ORDER_INDEX), Bucket(infra)])
+    apply([DynamoTable(infra, ORDERS), DynamoTable(infra, ORDER_INDEX), DynamoTable(infra, VISITS), Bucket(infra)])
     return Context(Store(settings), clock=lambda: datetime(2025, 6, 1, tzinfo=UTC))
 
 
@@ -66,7 +65,7 @@ def sell(ctx: Context, merchant: Merchant, days: dict[int, int]) -> None:
         for number in range(count)
     ]
     place_orders(ctx, orders)
-    aggregate_orders(ctx, orders)
+    aggregate_changes(ctx, orders)
 
 
 CDNOW_AS_ORDERS = """
@@ -116,7 +115,7 @@ def test_real_orders_equal_a_plain_query_after_duplicates_and_shuffles(ctx: Cont
 
     events = [Order.from_json(order) for order in _shuffled_nearby(shuffled)]
     for first in range(0, len(events), 1000):
-        aggregate_orders(ctx, events[first : first + 1000])
+        aggregate_changes(ctx, events[first : first + 1000])
     for merchant in merchants:
         plain = duckdb.execute(PLAIN_QUERY.format(file=file, merchant=merchant.merchant_id)).fetchall()
         rows = read_rows(ctx, merchant, "daily", date(1997, 1, 1), date(1998, 1, 1))
@@ -190,6 +189,7 @@ def test_the_version_changes_with_the_orders_and_with_the_question(ctx: Context)
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
+        (lambda: AnalyticsQuery("daily", date.min, date(1, 2, 1)), "read from 1900 to 9990"),
         (lambda: AnalyticsQuery("daily", DAY, DAY), "has 0 days"),
         (lambda: AnalyticsQuery("hourly", DAY, DAY + timedelta(days=94)), "read for 1 to 93 days"),
         (lambda: AnalyticsQuery("daily", DAY, DAY + timedelta(days=1), ("profit",)), "No such metrics: profit"),
@@ -224,25 +224,6 @@ def test_freshness_tells_the_newest_order_and_when_it_was_counted(ctx: Context) 
     known = freshness(ctx, merchant)
     assert known.last_order_at == merchant.midnight(DAY + timedelta(days=1)) + timedelta(hours=3)
     assert known.aggregated_at is not None
-
-
-def test_parquet_holds_the_rows_exactly(ctx: Context, tmp_path: Path) -> None:
-    merchant = new_merchant(ctx)
-    sell(ctx, merchant, {0: 3, 2: 5})
-    keys = publish_parquet(ctx, merchant.merchant_id, DAY, DAY + timedelta(days=2))
-    months = [
-        f"{granularity}/merchant={merchant.merchant_id}/month=2025-{month}"
-        for month in ("03", "04")
-        for granularity in ("hourly", "daily")
-    ]
-    assert [key.removeprefix("aggregates/v1/parquet/").removesuffix("/rows.parquet") for key in keys] == months
-    rows = read_rows(ctx, merchant, "daily", DAY, DAY + timedelta(days=3))
-    file = tmp_path / "rows.parquet"
-    file.write_bytes(parquet(merchant, rows))
-    plain = duckdb.execute(
-        f"SELECT orders, net, customers, products[1].sku FROM '{file}' ORDER BY start"
-    ).fetchall()
-    assert plain == [(3, Decimal("6.00"), 3, "tea"), (5, Decimal("10.00"), 5, "tea")]
 
 
 def test_every_merchant_is_listed(ctx: Context) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -11,7 +12,8 @@ import pytest
 from rallyuxr.local import Deployment
 from rallyuxr.models.order import Order
 from rallyuxr.services.context import connect
-from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_aggregates import aggregate_changes
+from rallyuxr.store import CountedHour
 
 STAFF = {"sub": "ada", "rallyuxr_role": "analyst"}
 ORDER: dict[str, Any] = {
@@ -97,7 +99,7 @@ def test_an_order_is_placed_read_back_and_counted(gateway: Gateway, merchant: st
     _, answer, _ = gateway.send("GET", f"/merchants/{merchant}/orders", query={"limit": "5"})
     assert [order["orderId"] for order in answer["data"]["orders"]] == ["o-1"]
 
-    aggregate_orders(connect(), [Order.from_json(sent)])
+    aggregate_changes(connect(), [Order.from_json(sent)])
     asked = {**RANGE, "metrics": "orders,net,averageOrderValue", "compare": "previous"}
     status, answer, headers = gateway.send("GET", f"/merchants/{merchant}/analytics", query=asked)
     assert status == 200
@@ -123,6 +125,28 @@ def test_a_batch_answers_for_each_order(gateway: Gateway, merchant: str) -> None
     assert [receipt["outcome"] for receipt in answer["data"]["receipts"]] == ["created", "refused", "unchanged"]
     status, _, _ = gateway.send("POST", "/orders/batch", body={"orders": [good] * 1001})
     assert status == 400
+
+
+def test_visits_are_counted_and_read_as_conversion(gateway: Gateway, merchant: str) -> None:
+    gateway.send("POST", "/orders", body={**ORDER, "merchantId": merchant})
+    sent = {
+        "visits": [{"hour": "2025-03-31T10:00:00Z", "visits": 40}, {"hour": "2025-03-31T10:15:00Z", "visits": 1}]
+    }
+    status, answer, _ = gateway.send("POST", f"/merchants/{merchant}/visits", body=sent)
+    assert status == 200
+    assert [receipt["outcome"] for receipt in answer["data"]["receipts"]] == ["created", "refused"]
+    hour = CountedHour(merchant, datetime(2025, 3, 31, 10, tzinfo=UTC))
+    aggregate_changes(connect(), [hour, Order.from_json({**ORDER, "merchantId": merchant})])
+    asked = {**RANGE, "metrics": "visits,conversion"}
+    _, answer, _ = gateway.send("GET", f"/merchants/{merchant}/analytics", query=asked)
+    row = answer["data"]["range"]["rows"][0]
+    assert (row["visits"], row["conversion"]) == (40, {"numerator": 1.0, "denominator": 40, "value": 0.025})
+    many = {"visits": [sent["visits"][0]] * 1001}
+    assert gateway.send("POST", f"/merchants/{merchant}/visits", body=many)[0] == 400
+    assert gateway.send("POST", "/merchants/nobody/visits", body=sent)[0] == 404
+    for claims in (bound_to(merchant), {**STAFF, "merchant_id": f"{merchant}2"}):
+        status, _, _ = gateway.send("POST", f"/merchants/{merchant}/visits", body=sent, claims=claims)
+        assert status == 403
 
 
 @pytest.mark.parametrize(

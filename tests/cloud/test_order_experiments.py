@@ -12,7 +12,9 @@ import pytest
 from rallyuxr.errors import InvalidInput, NotFound
 from rallyuxr.local import Deployment
 from rallyuxr.models import CreateExperiment, CreateMetricValue, ExperimentDefinition, OrdersPlan
+from rallyuxr.models.experiment import OrderMeasure
 from rallyuxr.models.order import Arm, LineItem, Merchant, Order
+from rallyuxr.models.visits import VisitCount
 from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.analytics import read_rows
 from rallyuxr.services.context import Context, connect
@@ -22,6 +24,7 @@ from rallyuxr.services.metric_values import create_metric_value
 from rallyuxr.services.order_experiments import publish_pending
 from rallyuxr.services.orders import place_order, place_orders
 from rallyuxr.services.results import load_results
+from rallyuxr.services.visits import record_visits
 from rallyuxr.store.dynamo import put
 from rallyuxr.store.tables import ORDERS
 
@@ -48,18 +51,20 @@ def a_merchant(ctx: Context, currency: str = "USD") -> Merchant:
     return add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4()}", name="Shop", currency=currency))
 
 
-def an_experiment(ctx: Context, merchant: Merchant) -> ExperimentDefinition:
+def an_experiment(
+    ctx: Context, merchant: Merchant, measure: OrderMeasure = "average_order_value"
+) -> ExperimentDefinition:
     metric = "value_" + "".join(chr(97 + int(digit, 16)) for digit in uuid4().hex[:12])
     create_metric_value(
         ctx,
         CreateMetricValue(
             metric_id=metric,
-            name="Average order value",
+            name=measure,
             dollars_per_unit=PRICE,
-            unit="$",
-            description="What one more dollar per order is worth",
+            unit="of it",
+            description="What one more of it is worth",
             category="revenue",
-            value_type="ratio",
+            value_type="proportion" if measure == "conversion" else "ratio",
         ),
     )
     plan = CreateExperiment(
@@ -71,7 +76,7 @@ def an_experiment(ctx: Context, merchant: Merchant) -> ExperimentDefinition:
         baseline_days=7,
         expected_outcome="positive",
         data_source="orders",
-        orders=OrdersPlan(by="arm", merchants=(merchant.merchant_id,), measures={metric: "average_order_value"}),
+        orders=OrdersPlan(by="arm", merchants=(merchant.merchant_id,), measures={metric: measure}),
     )
     return create_experiment(ctx, plan)
 
@@ -135,12 +140,90 @@ def test_orders_with_a_known_effect_become_an_interval_that_holds_it_and_the_dol
 
     late = orders[-1].model_copy(update={"status": "refunded"})
     assert place_order(ctx, late).outcome == "updated"
-    eventually(lambda: experiment.id in ctx.store.orders.pending())
+    eventually(lambda: experiment.id in ctx.store.experiments_behind.pending())
     publish_pending(ctx, quiet=timedelta(0))
     again = load_results(ctx, experiment.id)
     assert again.data_version == published.data_version + 1
     publish_pending(ctx, quiet=timedelta(0))
     assert load_results(ctx, experiment.id).data_version == again.data_version
+
+
+LIFT = 0.01
+BASE_RATE = 0.05
+
+
+def browsing(merchant: Merchant, experiment_id: str) -> tuple[list[VisitCount], list[Order]]:
+    """Two weeks of visits in two arms; in the second week LIFT more of the treated arm's visits end in an order."""
+    rng = np.random.default_rng(11)
+    arms: tuple[Arm, ...] = ("treatment", "control")
+    counts, orders = [], []
+    for hour in range(14 * 24):
+        moment = START - WEEK + timedelta(hours=hour)
+        for arm in arms:
+            rate = BASE_RATE + (LIFT if arm == "treatment" and moment >= START else 0)
+            visits = int(rng.poisson(150))
+            counts.append(VisitCount(hour=moment, visits=visits, experiment_id=experiment_id, arm=arm))
+            orders += [
+                Order(
+                    merchant_id=merchant.merchant_id,
+                    order_id=f"{arm}-{hour}-{place}",
+                    time=moment + timedelta(minutes=place),
+                    customer_id=f"{arm}-{hour}-{place % 50}",
+                    currency=merchant.currency,
+                    items=(LineItem(sku="bundle", quantity=1, unit_price=PRICE),),
+                    experiment_id=experiment_id,
+                    arm=arm,
+                )
+                for place in range(rng.binomial(visits, rate))
+            ]
+    return counts, orders
+
+
+def test_visits_and_orders_with_a_known_lift_become_a_conversion_effect_that_holds_it(ctx: Context) -> None:
+    merchant = a_merchant(ctx)
+    experiment = an_experiment(ctx, merchant, "conversion")
+    metric = experiment.metrics[0]
+    counts, orders = browsing(merchant, experiment.id)
+    first, last = (START - WEEK).date(), (START + WEEK).date()
+    for start in range(0, len(orders), 1000):
+        place_orders(ctx, orders[start : start + 1000])
+    record_visits(ctx, merchant.merchant_id, counts)
+    visits = sum(count.visits for count in counts)
+
+    def counted() -> bool:
+        arms = [row.arms.get(experiment.id, {}) for row in read_rows(ctx, merchant, "daily", first, last)]
+        parts = [part for each in arms for part in each.values()]
+        return (sum(part.visits for part in parts), sum(part.orders for part in parts)) == (visits, len(orders))
+
+    eventually(counted)
+    publish_pending(ctx, quiet=timedelta(0))
+    published = load_results(ctx, experiment.id)
+    series = published.data.series[metric]
+    assert (series.treatment_n + series.control_n).sum() == visits
+    eventually(
+        lambda: (
+            (found := current_analysis(ctx, experiment.id)) is not None
+            and found.data_version == published.data_version
+        )
+    )
+    analysis = current_analysis(ctx, experiment.id)
+    assert analysis is not None
+    result, impact = analysis.did_results[metric], analysis.economic_impact
+    assert result.confidence_interval is not None
+    assert result.confidence_interval.lower < LIFT < result.confidence_interval.upper
+    assert result.confidence_interval.lower > 0
+    assert result.sample_size_treatment == sum(c.visits for c in counts if c.arm == "treatment" and c.hour >= START)
+    assert result.estimate.estimate is not None
+    assert impact.total_impact == pytest.approx(result.estimate.estimate * float(PRICE))
+
+    late = counts[-1].model_copy(update={"visits": counts[-1].visits + 40})
+    assert record_visits(ctx, merchant.merchant_id, [late])[0].outcome == "updated"
+
+    def followed() -> bool:
+        publish_pending(ctx, quiet=timedelta(0))
+        return load_results(ctx, experiment.id).data_version == published.data_version + 1
+
+    eventually(followed)
 
 
 def test_an_experiment_needs_merchants_that_exist_and_share_its_currency(ctx: Context) -> None:

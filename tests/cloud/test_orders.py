@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -24,15 +24,17 @@ from rallyuxr.errors import Conflict, InvalidInput, NotFound, RallyError
 from rallyuxr.local import Endpoint
 from rallyuxr.models.aggregate import Aggregate
 from rallyuxr.models.order import Merchant, Order
+from rallyuxr.models.visits import VisitCount
 from rallyuxr.services.analytics import read_rows
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant
-from rallyuxr.services.order_aggregates import aggregate_orders
+from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import MAX_BATCH, get_order, place_order, place_orders, recent_orders
 from rallyuxr.services.rebuild import rebuild_aggregates
+from rallyuxr.services.visits import record_visits
 from rallyuxr.settings import Settings
-from rallyuxr.store import Store
-from rallyuxr.store.tables import ORDER_INDEX, ORDERS
+from rallyuxr.store import CountedHour, Store
+from rallyuxr.store.tables import ORDER_INDEX, ORDERS, VISITS
 
 FIRST, LAST = date(2025, 3, 29), date(2025, 4, 3)  # the clocks of Berlin change on 30 March
 
@@ -42,7 +44,7 @@ def ctx(cloud: Endpoint) -> Context:
     """Tables and a bucket without functions: the tests deliver the events themselves."""
     settings = Settings(stage="bare", endpoint_url=cloud.url)
     infra = Cloud(settings, cloud.keys())
-    apply([DynamoTable(infra, ORDERS), DynamoTable(infra, ORDER_INDEX), Bucket(infra)])
+    apply([DynamoTable(infra, ORDERS), DynamoTable(infra, ORDER_INDEX), DynamoTable(infra, VISITS), Bucket(infra)])
     return Context(Store(settings), clock=lambda: datetime(2025, 6, 1, tzinfo=UTC))
 
 
@@ -69,11 +71,14 @@ class Reference:
 
     merchant: Merchant
     orders: dict[str, Order]
+    visits: dict[datetime, int] = field(default_factory=dict)
 
     def rows(self, granularity: str) -> dict[datetime, tuple[Any, ...]]:
         groups: dict[datetime, list[Order]] = {}
         for order in self.orders.values():
             groups.setdefault(self._start(order.time, granularity), []).append(order)
+        for hour in self.visits:
+            groups.setdefault(self._start(hour, granularity), [])
         return {start: self._row(start, group, granularity) for start, group in groups.items()}
 
     def _start(self, moment: datetime, granularity: str) -> datetime:
@@ -98,19 +103,34 @@ class Reference:
                 status: sum(order.status == status for order in group)
                 for status in {order.status for order in group}
             },
+            sum(visits for hour, visits in self.visits.items() if self._start(hour, granularity) == start),
+            sum(self.merchant.hour_of(order.time) in self.visits for order in bought),
         )
 
 
 def stored_rows(ctx: Context, merchant: Merchant, granularity: Any) -> dict[datetime, tuple[Any, ...]]:
     def essence(row: Aggregate) -> tuple[Any, ...]:
-        return (row.orders, row.gross, row.refunds, row.net, row.customers, row.new_customers, row.statuses)
+        return (
+            row.orders,
+            row.gross,
+            row.refunds,
+            row.net,
+            row.customers,
+            row.new_customers,
+            row.statuses,
+            row.visits,
+            row.visit_orders,
+        )
 
     return {row.start: essence(row) for row in read_rows(ctx, merchant, granularity, FIRST, LAST)}
 
 
-def assert_exact(ctx: Context, merchant: Merchant, orders: dict[str, Order]) -> None:
+def assert_exact(
+    ctx: Context, merchant: Merchant, orders: dict[str, Order], visits: dict[datetime, int] | None = None
+) -> None:
     for granularity in ("hourly", "daily"):
-        assert stored_rows(ctx, merchant, granularity) == Reference(merchant, orders).rows(granularity)
+        expected = Reference(merchant, orders, visits or {}).rows(granularity)
+        assert stored_rows(ctx, merchant, granularity) == expected
 
 
 class Crash(BaseException):
@@ -149,8 +169,9 @@ class Deliveries(RuleBasedStateMachine):
     def open_shop(self) -> None:
         self.merchant = new_merchant(self.context)
         self.known: dict[str, Order] = {}
-        self.undelivered: list[Order] = []
-        self.delivered: list[Order] = []
+        self.counts: dict[datetime, tuple[int, int]] = {}
+        self.undelivered: list[Order | CountedHour] = []
+        self.delivered: list[Order | CountedHour] = []
 
     @rule(
         target=placed,
@@ -174,7 +195,7 @@ class Deliveries(RuleBasedStateMachine):
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
         events = self._draw_events(data)
-        aggregate_orders(self.context, events)
+        aggregate_changes(self.context, events)
         self._settle(events)
 
     @rule(data=st.data(), calls=st.integers(1, 25), reached=st.booleans())
@@ -182,7 +203,7 @@ class Deliveries(RuleBasedStateMachine):
         events = self._draw_events(data)
         try:
             with interrupted(self.context.store, calls, reached=reached):
-                aggregate_orders(self.context, events)
+                aggregate_changes(self.context, events)
             self._settle(events)
         except Crash:
             self.undelivered += [event for event in events if event not in self.undelivered]
@@ -197,13 +218,30 @@ class Deliveries(RuleBasedStateMachine):
             pass
         self._place(other)
 
+    @rule(hour=st.integers(0, 60), visits=st.integers(0, 9), minute=st.integers(0, 3))
+    def count_visits(self, hour: int, visits: int, minute: int) -> None:
+        count = self._count(hour, visits, minute)
+        record_visits(self.context, self.merchant.merchant_id, [count])
+        self._counted(count)
+
+    @rule(hour=st.integers(0, 60), visits=st.integers(0, 9), calls=st.integers(1, 5), reached=st.booleans())
+    def count_visits_and_die(self, hour: int, visits: int, calls: int, reached: bool) -> None:
+        count = self._count(hour, visits, 2)
+        try:
+            with interrupted(self.context.store, calls, reached=reached):
+                record_visits(self.context, self.merchant.merchant_id, [count])
+        except Crash:
+            record_visits(self.context, self.merchant.merchant_id, [count])
+        self._counted(count)
+
     @rule()
     def rebuild(self) -> None:
         rebuild_aggregates(self.context, self.merchant.merchant_id, FIRST, LAST)
 
     def teardown(self) -> None:
-        aggregate_orders(self.context, self.undelivered)
-        assert_exact(self.context, self.merchant, self.known)
+        aggregate_changes(self.context, self.undelivered)
+        visits = {hour: number for hour, (_, number) in self.counts.items()}
+        assert_exact(self.context, self.merchant, self.known, visits)
         assert rebuild_aggregates(self.context, self.merchant.merchant_id, FIRST, LAST).differences == ()
 
     def _place(self, order: Order) -> None:
@@ -212,11 +250,22 @@ class Deliveries(RuleBasedStateMachine):
         self.known[order.order_id] = before.joined(order) if before else order
         self.undelivered.append(self.known[order.order_id])
 
-    def _draw_events(self, data: st.DataObject) -> list[Order]:
+    def _count(self, hour: int, visits: int, minute: int) -> VisitCount:
+        start = self.merchant.midnight(FIRST) + timedelta(hours=hour)
+        return VisitCount(hour=start, visits=visits, counted_at=start + timedelta(hours=1, minutes=minute))
+
+    def _counted(self, count: VisitCount) -> None:
+        """The later count stands, of two counted at once the larger."""
+        assert count.counted_at is not None
+        told = (count.counted_at.minute, count.visits)
+        self.counts[count.hour] = max(told, self.counts.get(count.hour, told))
+        self.undelivered.append(CountedHour(self.merchant.merchant_id, count.hour))
+
+    def _draw_events(self, data: st.DataObject) -> list[Order | CountedHour]:
         events = self.undelivered + self.delivered
         return data.draw(st.lists(st.sampled_from(events), max_size=6)) if events else []
 
-    def _settle(self, events: list[Order]) -> None:
+    def _settle(self, events: list[Order | CountedHour]) -> None:
         self.undelivered = [event for event in self.undelivered if event not in events]
         self.delivered += events
 
@@ -245,7 +294,7 @@ def test_several_workers_on_one_merchant_hour_lose_nothing(ctx: Context) -> None
         gate.wait()
         for number in range(worker, 40, 8):
             place_order(ctx, orders[f"o-{number}"])
-            aggregate_orders(ctx, [orders[f"o-{number}"]])
+            aggregate_changes(ctx, [orders[f"o-{number}"]])
 
     with ThreadPoolExecutor(8) as workers:
         list(workers.map(work, range(8)))
@@ -257,7 +306,7 @@ def test_an_earlier_order_that_comes_late_moves_the_customers_first_order(ctx: C
     late, early = an_order(merchant, 3, hour=30), an_order(merchant, 0, hour=1)
     for order in (late, early):
         place_order(ctx, order)
-        aggregate_orders(ctx, [order])
+        aggregate_changes(ctx, [order])
     assert [row.new_customers for row in read_rows(ctx, merchant, "daily", FIRST, LAST)] == [1, 0]
 
 
@@ -268,14 +317,14 @@ def test_a_worker_that_dies_at_any_call_is_made_good_by_the_redelivery(ctx: Cont
         orders = {"o-3": an_order(merchant, 3, hour=30), "o-0": an_order(merchant, 0, hour=1)}
         for order in orders.values():
             place_order(ctx, order)
-        aggregate_orders(ctx, [orders["o-3"]])
+        aggregate_changes(ctx, [orders["o-3"]])
         died = False
         try:
             with interrupted(ctx.store, calls, reached=reached):
-                aggregate_orders(ctx, [orders["o-0"]])
+                aggregate_changes(ctx, [orders["o-0"]])
         except Crash:
             died = True
-        aggregate_orders(ctx, [orders["o-0"]])
+        aggregate_changes(ctx, [orders["o-0"]])
         assert_exact(ctx, merchant, orders)
         if not died:
             break
@@ -307,17 +356,20 @@ def test_a_batch_answers_for_each_order(ctx: Context) -> None:
         {**stored.to_json(), "customerId": "someone-else"},
         {"orderId": "o-9"},
         {**an_order(merchant, 5).to_json(), "time": "2031-01-01T00:00:00Z"},
+        {**an_order(merchant, 5).to_json(), "time": "0001-01-01T00:00:00Z"},
+        {**an_order(merchant, 5).to_json(), "time": "9999-12-31T23:59:59Z"},
     ]
     receipts = place_orders(ctx, batch)
     outcomes = [receipt.outcome for receipt in receipts]
-    assert outcomes == ["unchanged", "created", "updated", *["refused"] * 5]
+    assert outcomes == ["unchanged", "created", "updated", *["refused"] * 7]
     reasons = " ".join(receipt.reason or "" for receipt in receipts)
     for part in (
         "sells in EUR",
         "no merchant 'nobody'",
         "different content",
         "merchantId: Field required",
-        "future",
+        "lies in the future",
+        "lies before 1900",
     ):
         assert part in reasons
 
@@ -346,15 +398,16 @@ def test_recent_orders_are_paged_newest_first_across_days(ctx: Context) -> None:
         if token is None:
             break
     assert seen == [order.order_id for order in sorted(orders, key=lambda each: each.time, reverse=True)]
-    with pytest.raises(InvalidInput, match="nextToken"):
-        recent_orders(ctx, merchant.merchant_id, next_token="yesterday")
+    for token in ("yesterday", "0001-01-01T00:00:00Z~o-1", "2025-03-29T00:00:00~o-1"):
+        with pytest.raises(InvalidInput, match="nextToken"):
+            recent_orders(ctx, merchant.merchant_id, next_token=token)
 
 
 def test_a_lost_change_is_found_and_mended_by_a_rebuild(ctx: Context) -> None:
     merchant = new_merchant(ctx)
     orders = {f"o-{number}": an_order(merchant, number, hour=number) for number in range(6)}
     place_orders(ctx, list(orders.values()))
-    aggregate_orders(ctx, list(orders.values())[:4])
+    aggregate_changes(ctx, list(orders.values())[:4])
     rebuilt = rebuild_aggregates(ctx, merchant.merchant_id, FIRST, LAST)
     assert [rebuilt.days, rebuilt.orders, len(rebuilt.differences)] == [1, 6, 2]
     assert_exact(ctx, merchant, orders)

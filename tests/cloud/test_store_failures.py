@@ -61,6 +61,16 @@ def test_more_than_one_call_returns_are_listed(ctx: Context) -> None:
     assert len(list_failures(ctx)) == 25
 
 
+def test_a_change_record_that_failed_twice_waits_once(ctx: Context) -> None:
+    for event_id in ("e1", "e2", "e1"):
+        event = {"Records": [{"eventID": event_id, "dynamodb": {}}]}
+        failure = Failure(function="f", reason=event_id, at=datetime(2026, 1, 1, tzinfo=UTC), event=event)
+        ctx.store.failures.send(failure)
+    for _ in range(2):
+        assert sorted(line.reason for line in list_failures(ctx)) == ["e1", "e2"]
+    assert ctx.store.failures.depth() == 2
+
+
 def test_the_clouds_own_records_of_failed_functions_are_understood(ctx: Context) -> None:
     send(ctx, ASYNCHRONOUS)
     send(ctx, STREAM_RANGE)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from rallyuxr.aggregation.calendar import orders_by_hour_of_week, period_starts
 from rallyuxr.aggregation.measures import measure_range, measure_row
 from rallyuxr.aggregation.rows import TOP_PRODUCTS, aggregate, day_row, hour_rows, replace_row
-from rallyuxr.aggregation.tallies import add_tallies, tally_orders
+from rallyuxr.aggregation.tallies import add_tallies, count_visits, tally_orders
 from rallyuxr.models.aggregate import Aggregate, Tally
 from rallyuxr.models.order import Merchant, Order
+from rallyuxr.models.visits import VisitCount
 
 SHOP = Merchant(merchant_id="shop", name="Shop", time_zone="Europe/Berlin", currency="EUR")
 HOUR = datetime(2025, 1, 15, 14, tzinfo=UTC)
@@ -89,6 +90,47 @@ def test_tallies_of_parts_add_up_to_the_tally_of_the_whole(
     parts = [[each for each, spec in zip(orders, drawn, strict=True) if spec[4] == part] for part in range(3)]
     assert add_tallies(map(tally_orders, parts)) == tally_orders(orders)
     assert tally_orders(reversed(orders)) == tally_orders(orders)
+
+
+def visits(number: int, arm: str | None = None) -> VisitCount:
+    return VisitCount.model_validate(
+        {"hour": HOUR, "visits": number, "arm": arm, "experiment_id": arm and "x", "counted_at": HOUR}
+    )
+
+
+def test_visits_stand_beside_the_orders_of_their_hour_and_arm() -> None:
+    orders = [
+        order(1, "ann", "10.00", experiment_id="x", arm="treatment"),
+        order(2, "bob", "1.00"),
+        order(3, "cid", "1.00", status="cancelled"),
+    ]
+    found = row(count_visits(tally_orders(orders), [visits(50), visits(20, "treatment"), visits(30, "control")]))
+    assert (found.visits, found.visit_hours, found.visit_orders) == (50, 1, 2)
+    arms = {name: (part.visits, part.visit_orders, part.orders) for name, part in found.arms["x"].items()}
+    assert arms == {"treatment": (20, 1, 1), "control": (30, 0, 0)}
+
+
+def test_conversion_divides_the_orders_of_counted_hours_only() -> None:
+    counted = count_visits(tally_orders([order(1, "ann", "1.00"), order(2, "bob", "1.00")]), [visits(40)])
+    uncounted = tally_orders([order(3, "cid", "1.00")])
+    empty = count_visits(Tally(), [visits(60)])
+    day = measure_row(row(add_tallies([counted, uncounted, empty])))
+    total = measure_range(map(row, [counted, uncounted, empty]), HOUR, HOUR + timedelta(hours=3))
+    for found in (day, total):
+        assert (found.orders, found.visits, found.visit_hours) == (3, 100, 2)
+        assert found.conversion is not None
+        assert (found.conversion.numerator, found.conversion.denominator, found.conversion.value) == (2, 100, 0.02)
+    unknown = measure_row(row(uncounted))
+    assert (unknown.visits, unknown.visit_hours, unknown.conversion) == (None, 0, None)
+    none_came = measure_row(row(count_visits(Tally(), [visits(0)]))).conversion
+    assert none_came is not None
+    assert none_came.value is None
+
+
+def test_an_hour_of_visits_without_orders_keeps_its_row() -> None:
+    quiet = row(count_visits(Tally(), [visits(0)]))
+    assert replace_row((), quiet) == (quiet,)
+    assert replace_row((), row(count_visits(Tally(), [visits(5, "control")]))) != ()
 
 
 def test_stored_tallies_read_back_equal() -> None:

@@ -43,7 +43,7 @@ def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
     ("content", "name", "complaint"),
     [
         ("order_id,time\no-1,2025\n", "orders.csv", "has no column customerId, sku, quantity, unitPrice"),
-        (HEADER.replace("discount", "colour") + ROWS, "orders.csv", "columns that no order has: colour"),
+        (HEADER.replace("discount", "colour") + ROWS, "orders.csv", "columns that have no meaning here: colour"),
         (HEADER + ROWS, "orders.xlsx", "ends neither in"),
     ],
 )

@@ -1,0 +1,111 @@
+"""The merchants' page through the entrypoint: what it shows of one merchant, and nothing of another."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from rallyuxr.local import Deployment
+from rallyuxr.models.order import LineItem, Merchant, Order
+from rallyuxr.models.visits import VisitCount
+from rallyuxr.services.context import Context, connect
+from rallyuxr.services.merchants import add_merchant
+from rallyuxr.services.order_aggregates import aggregate_changes
+from rallyuxr.services.orders import place_orders
+from rallyuxr.services.visits import record_visits
+from rallyuxr.store import CountedHour
+
+ENTRYPOINT = Path(__file__).parents[2] / "streamlit_app.py"
+SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> None:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def ctx(deployed: Deployment) -> Context:
+    return connect(actor="tests")
+
+
+def a_shop(ctx: Context, per_day: int, *, visits: int | None = None) -> Merchant:
+    """So many orders of 10.00 on each of the last 56 days but today, each at noon UTC; visits at the same hours."""
+    merchant = add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4()}", name=f"Shop {uuid4().hex[:6]}"))
+    noons = [merchant.midnight(today(ctx) - timedelta(days=back)) + timedelta(hours=12) for back in range(1, 56)]
+    orders = [
+        Order(
+            merchant_id=merchant.merchant_id,
+            order_id=f"{noon:%m%d}-{number}",
+            time=noon,
+            customer_id=f"c-{number}",
+            currency="USD",
+            items=(LineItem(sku="tea", quantity=1, unit_price=Decimal(10)),),
+        )
+        for noon in noons
+        for number in range(per_day)
+    ]
+    place_orders(ctx, orders)
+    counts = [] if visits is None else [VisitCount(hour=noon, visits=visits) for noon in noons]
+    record_visits(ctx, merchant.merchant_id, counts)
+    aggregate_changes(ctx, [*orders, *(CountedHour(merchant.merchant_id, count.hour) for count in counts)])
+    return merchant
+
+
+def today(ctx: Context) -> date:
+    return ctx.clock().date()
+
+
+def merchants_page(merchant: Merchant) -> AppTest:
+    opened = AppTest.from_file(str(ENTRYPOINT), default_timeout=SECONDS)
+    opened.switch_page("pages/merchants.py")
+    opened.query_params["merchant"] = merchant.merchant_id
+    opened.run()
+    assert not opened.exception
+    return opened
+
+
+def tiles(page: AppTest) -> dict[str, tuple[str, str]]:
+    return {tile.label: (tile.value, tile.delta) for tile in page.metric}
+
+
+def test_tiles_tell_the_range_and_its_change(ctx: Context) -> None:
+    page = merchants_page(a_shop(ctx, 4, visits=200))
+    # 28 days up to today, of which 27 had orders; 28 before, all of them with orders.
+    assert tiles(page) == {
+        "Net sales": ("$1,080", "-3.57%"),
+        "Orders": ("108", "-3.57%"),
+        "Average order value": ("$10.00", "0%"),
+        "New customers": ("0", "-100%"),  # all four came on the first of the days before
+        "Conversion": ("2%", "0%"),
+    }
+
+
+def test_conversion_is_not_shown_where_no_visits_were_counted(ctx: Context) -> None:
+    assert "Conversion" not in tiles(merchants_page(a_shop(ctx, 1)))
+
+
+def test_another_merchant_is_another_page_whatever_was_cached(ctx: Context) -> None:
+    first, second = a_shop(ctx, 1), a_shop(ctx, 3)
+    page = merchants_page(first)
+    for merchant, orders in ((second, "81"), (first, "27")):
+        picker = next(box for box in page.sidebar.selectbox if box.label == "Merchant")
+        picker.set_value(merchant.merchant_id).run()
+        assert tiles(page)["Orders"][0] == orders
+        assert [header.value for header in page.header] == [merchant.name]
+        assert page.query_params["merchant"] == [merchant.merchant_id]
+
+
+def test_hours_and_last_year_are_a_choice(ctx: Context) -> None:
+    page = merchants_page(a_shop(ctx, 2))
+    next(radio for radio in page.sidebar.radio if radio.label == "By").set_value("hour").run()
+    compare = next(box for box in page.sidebar.selectbox if box.label == "Compare with")
+    compare.set_value("52 weeks earlier").run()
+    assert not page.exception
+    assert tiles(page)["Orders"] == ("54", "")
+    assert any("Newest order" in caption.value for caption in page.caption)
