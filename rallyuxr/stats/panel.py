@@ -8,7 +8,8 @@ from rallyuxr.models.estimate import Caution, DidEstimate
 from rallyuxr.stats.arm_moments import PanelMoments, panel_moments
 from rallyuxr.stats.cross_section import ERRORS, cross_section
 from rallyuxr.stats.fixed_effects import two_way
-from rallyuxr.stats.panel_data import ColumnNames, Panel, read_panel
+from rallyuxr.stats.grid_moments import grid_moments
+from rallyuxr.stats.panel_data import ColumnNames, Panel, read_columns, read_panel
 from rallyuxr.stats.panel_estimates import (
     SMALL_SAMPLE,
     balanced_two_way,
@@ -138,6 +139,9 @@ def did_panel(
     if unit is None:
         return _from_cross_section(data, names, options)
     moments = query_moments(data, names) if is_queryable(data, names) else None
+    if moments is None:
+        data = read_columns(data, names.used())
+        moments = grid_moments(data, names)
     if moments is not None and _is_closed_form(moments, options):
         return from_moments(moments, choose_method(moments, method), small_sample, confidence_level)
     return _from_panel(read_panel(data, names), options)
@@ -156,7 +160,7 @@ class _Options(NamedTuple):
 def _is_closed_form(moments: PanelMoments, options: _Options) -> bool:
     """Whether the moments alone answer, without each unit's change."""
     if options.method == "twfe":
-        return moments.balanced
+        return moments.balanced and moments.has_baseline
     return choose_method(moments, options.method) not in _RESAMPLING
 
 
