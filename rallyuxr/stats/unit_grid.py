@@ -15,6 +15,22 @@ _CELLS_PER_BLOCK = 125_000
 nothing here and cost much on a busy machine."""
 
 
+class Layout(NamedTuple):
+    """How rows may be sorted: by unit or by period, in runs of `run` rows that share the unit or the period."""
+
+    by_unit: bool
+    run: int
+
+    def fits(self, n_rows: int) -> bool:
+        """Whether so many rows are whole runs."""
+        return n_rows % self.run == 0
+
+    def table(self, values: NDArray[Any]) -> NDArray[Any]:
+        """A column (n,) as a view of shape (n_units, n_periods)."""
+        runs = values.reshape(-1, self.run)
+        return runs if self.by_unit else runs.T
+
+
 class Grid(NamedTuple):
     """Views of shape (n_units, n_periods) on columns whose rows may fill a grid; `ordered` tells block by block.
 
@@ -36,24 +52,23 @@ class Grid(NamedTuple):
         )
 
 
-def as_grid(
-    of_units: Sequence[NDArray[Any]], of_periods: Sequence[NDArray[Any]], outcome: NDArray[Any]
-) -> Grid | None:
-    """Columns (n,) as a grid, sorted by unit or by period; None where the first rows or their number do not fit."""
-    unit, period = of_units[0], of_periods[0]
-    if outcome.size < 4:
+def find_layout(unit: NDArray[Any], period: NDArray[Any]) -> Layout | None:
+    """How the rows (n,) may be sorted, by the first of them; None where there is no grid of two by two to see."""
+    if unit.size < 4:
         return None
     by_unit = bool(unit[0] == unit[1])
     run = _run_length(unit if by_unit else period)
-    if not 1 < run < outcome.size or outcome.size % run:
+    periods = period[:run] if by_unit else period[::run]
+    if not 2 <= run <= unit.size // 2 or np.unique(periods).size < periods.size:
         return None
+    return Layout(by_unit, run)
 
-    def view(values: NDArray[Any]) -> NDArray[Any]:
-        return values.reshape(-1, run) if by_unit else values.reshape(-1, run).T
 
-    grid = Grid(tuple(map(view, of_units)), tuple(map(view, of_periods)), view(outcome))
-    first = grid.of_periods[0][0]
-    return grid if np.unique(first).size == first.size else None
+def as_grid(
+    layout: Layout, of_units: Sequence[NDArray[Any]], of_periods: Sequence[NDArray[Any]], outcome: NDArray[Any]
+) -> Grid:
+    """Columns (n,) as a grid without moving them."""
+    return Grid(tuple(map(layout.table, of_units)), tuple(map(layout.table, of_periods)), layout.table(outcome))
 
 
 def unit_blocks(n_units: int, cells_per_unit: int) -> list[slice]:
@@ -64,12 +79,10 @@ def unit_blocks(n_units: int, cells_per_unit: int) -> list[slice]:
 
 def _run_length(values: NDArray[Any]) -> int:
     """How many rows from the first on share its value."""
-    size = 64
-    while size < 2 * values.size:
+    for size in (256, values.size):
         changed = np.flatnonzero(values[:size] != values[0])
         if changed.size:
             return int(changed[0])
-        size *= 4
     return values.size
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.panel_data import Codes, Flags, Floats, Levels, Panel
-from rallyuxr.stats.unit_grid import as_grid, unit_blocks
+from rallyuxr.stats.unit_grid import as_grid, find_layout, unit_blocks
 
 _ROWS_PER_BLOCK = 1 << 16
 _SCATTERED_ROWS_PER_BLOCK = 1 << 19
@@ -35,8 +35,9 @@ def pivot(panel: Panel) -> Pivot:
     InvalidInput
         Where a unit and period occur twice or a unit's arm changes over time.
     """
-    grid = as_grid([panel.unit.codes, panel.treated], [panel.period.codes], panel.outcome)
-    if grid is not None:
+    layout = find_layout(panel.unit.codes, panel.period.codes)
+    if layout is not None and layout.fits(panel.n_obs):
+        grid = as_grid(layout, [panel.unit.codes, panel.treated], [panel.period.codes], panel.outcome)
         unit, treated = (values[:, 0] for values in grid.of_units)
         periods = grid.of_periods[0][0].astype(np.intp)
         in_time = bool((np.diff(periods) > 0).all())

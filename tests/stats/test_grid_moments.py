@@ -1,16 +1,20 @@
 """Panels whose rows stand in order: the fast pass gives what the careful one gives, and never mistakes a layout."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats import unit_grid
 from rallyuxr.stats.arm_moments import panel_moments
-from rallyuxr.stats.grid_moments import grid_moments
+from rallyuxr.stats.grid_moments import grid_moments, stream_moments
 from rallyuxr.stats.panel import did_panel
 from rallyuxr.stats.panel_data import ColumnNames, read_panel
+from rallyuxr.stats.panel_parquet import read_pieces
 from rallyuxr.stats.unit_means import collapse_units
 
 COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "post": "post", "outcome": "outcome"}
@@ -114,6 +118,42 @@ def test_whatever_is_no_grid_is_left_to_the_careful_pass(layout):
 @pytest.mark.parametrize("column", ["unit", "period", "treated", "post"])
 def test_one_wrong_row_is_seen_wherever_a_block_ends(column, at):
     assert grid_moments(moved(column, at, grid()[column][at] + 1), NAMES) is None
+
+
+def pieces(data, sizes):
+    """The rows in consecutive pieces of these sizes, over and over."""
+    start, n_rows = 0, data["unit"].size
+    for size in itertools.cycle(sizes):
+        if start >= n_rows:
+            return
+        yield {name: values[start : start + size] for name, values in data.items()}
+        start += size
+
+
+@pytest.mark.parametrize("sizes", [(630,), (100,), (70,), (20, 1, 3), (14, 0, 7), (16, 2)])
+def test_rows_that_come_in_pieces_give_the_same_moments(sizes):
+    data = grid(level=3.0)
+    agree(stream_moments(pieces(data, sizes), NAMES), grid_moments(data, NAMES))
+
+
+@pytest.mark.parametrize("sizes", [(630,), (100,), (16, 2)])
+@pytest.mark.parametrize("layout", NOT_GRIDS)
+def test_pieces_of_what_is_no_grid_are_left_to_the_careful_pass(layout, sizes):
+    assert stream_moments(pieces(NOT_GRIDS[layout], sizes), NAMES) is None
+
+
+def test_pieces_sorted_by_period_and_no_pieces_at_all_are_left_to_the_careful_pass():
+    assert stream_moments(pieces(LAYOUTS["by period"](grid()), (100,)), NAMES) is None
+    assert stream_moments(iter([]), NAMES) is None
+
+
+def test_a_parquet_file_in_order_is_read_group_by_group(tmp_path):
+    data = grid(level=3.0)
+    pa.parquet.write_table(pa.table(data), tmp_path / "rows.parquet", row_group_size=100)
+    found, expected = did_panel(tmp_path / "rows.parquet", **COLUMNS), did_panel(data, **COLUMNS)
+    assert (found.estimate, found.std_error) == pytest.approx((expected.estimate, expected.std_error), rel=1e-12)
+    names = NAMES.used()
+    assert stream_moments(read_pieces(tmp_path / "rows.parquet", names), NAMES) is not None
 
 
 def test_shuffled_rows_give_the_same_estimate():
