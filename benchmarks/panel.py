@@ -2,10 +2,12 @@
 
 Every peer's estimate and standard error are compared with ours first; a difference above 1e-8 of the
 standard error stops the run. Timings are interleaved: each round calls every contender once, so that a
-busy machine slows all of them. Prints Markdown tables.
+busy machine slows all of them. Prints Markdown tables of wall time and, with `--cpu`, of processor time,
+which other programs on the machine disturb less; threads count in it, so DuckDB's is the sum of its threads'.
 
     python -m benchmarks.panel                       # up to 1 M rows, a minute
     python -m benchmarks.panel --rows 100000 1000000 10000000 --rounds 5
+    python -m benchmarks.panel --rows 1000000 --rounds 9 --tables dense --slow-rounds 3 --cpu
 """
 
 import argparse
@@ -34,6 +36,7 @@ from rallyuxr.stats.panel_event_study import panel_event_study
 PERIODS = 20
 REFERENCE = PERIODS // 2 - 1
 AGREEMENT = 1e-8
+TABLES = ("dense", "strings", "parquet", "event-study")
 COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "outcome": "outcome"}
 
 
@@ -124,7 +127,23 @@ def tea(connection: duckdb.DuckDBPyConnection, source: str) -> Answer:
     return Answer(result.effect_size, result.effect_size / result.statistic)
 
 
-def statsmodels(frame: pd.DataFrame) -> Answer:
+def statsmodels(data: dict[str, np.ndarray]) -> Answer:
+    """Least squares on arm × window: on a balanced panel the same estimate with the same clustered error."""
+    import statsmodels.api as sm
+
+    n_obs = data["outcome"].size
+    design = np.empty((n_obs, 4))
+    columns = (np.ones(n_obs), data["treated"], data["post"], data["treated"] * data["post"])
+    for k, column in enumerate(columns):
+        design[:, k] = column
+    fit = sm.OLS(data["outcome"], design).fit(
+        cov_type="cluster", cov_kwds={"groups": data["unit"], "use_correction": False}
+    )
+    return Answer(float(fit.params[3]), float(fit.bse[3]))
+
+
+def statsmodels_within(frame: pd.DataFrame) -> Answer:
+    """One column, after the two-way means were taken off by hand."""
     import statsmodels.api as sm
 
     def within(name: str) -> np.ndarray:
@@ -175,46 +194,49 @@ def dense_contenders(
         Contender("tea-tasting on DuckDB", lambda: tea(connection, "panel"), lambda: ours(data)),
         Contender("fereg", lambda: fereg(frame), under("cr1_nested")),
     ]
+    contenders.append(Contender("limit: columns read once", lambda: read_once(data), lambda: read_once(data)))
     if slow_peers:
         contenders += [
             Contender("pyfixest", lambda: pyfixest(frame), under("cr1_nested"), slow=True),
-            Contender("statsmodels", lambda: statsmodels(frame), under("cr0"), slow=True),
+            Contender("statsmodels on arrays", lambda: statsmodels(data), under("cr0"), slow=True),
+            Contender("statsmodels, demeaned by hand", lambda: statsmodels_within(frame), under("cr0"), slow=True),
             Contender("diff-diff", lambda: diff_diff(frame), under("cr0"), slow=True),
             Contender("linearmodels", lambda: linearmodels(frame), under("cr1_full"), slow=True),
         ]
     return contenders
 
 
-def other_contenders(
-    data: dict[str, np.ndarray], connection: duckdb.DuckDBPyConnection, folder: Path
-) -> dict[str, list[Contender]]:
-    """Ids as strings in a DuckDB table, and integer ids in a Parquet file."""
-    path = folder / f"{len(data['unit'])}.parquet"
+def string_contenders(data: dict[str, np.ndarray], connection: duckdb.DuckDBPyConnection) -> list[Contender]:
+    """Ids as strings, in a DuckDB table and in memory."""
+    named = connection.sql("SELECT 'user-' || unit AS unit, * EXCLUDE (unit) FROM panel").to_arrow_table()
+    frame = named.to_pandas()
+    frame["effect"] = frame["treated"] * frame["post"]
+    connection.from_arrow(named).create("named")
+    expected = lambda: ours(data)  # noqa: E731
+    return [
+        Contender("RallyUXR, DuckDB table", lambda: ours(connection.table("named")), expected),
+        Contender("RallyUXR, Arrow table", lambda: ours(named), expected),
+        Contender("tea-tasting on DuckDB", lambda: tea(connection, "named"), expected),
+        Contender("fereg", lambda: fereg(frame), lambda: ours(data, "twfe"), slow=True),
+    ]
+
+
+def parquet_contenders(data: dict[str, np.ndarray], path: Path) -> list[Contender]:
+    """Integer ids in a Parquet file, encoded as is smallest and fastest to read."""
     pa.parquet.write_table(
         pa.table(data),
         path,
         use_dictionary=["period", "treated", "post"],
         column_encoding={"unit": "DELTA_BINARY_PACKED", "outcome": "BYTE_STREAM_SPLIT"},
     )
-    named = connection.sql("SELECT 'user-' || unit AS unit, * EXCLUDE (unit) FROM panel").to_arrow_table()
-    frame = named.to_pandas()
-    frame["effect"] = frame["treated"] * frame["post"]
-    connection.from_arrow(named).create("named")
     expected = lambda: ours(data)  # noqa: E731
-    nested = lambda: ours(data, "twfe")  # noqa: E731
-    return {
-        "string ids": [
-            Contender("RallyUXR on DuckDB", lambda: ours(connection.table("named")), expected),
-            Contender("RallyUXR on Arrow", lambda: ours(named), expected),
-            Contender("tea-tasting on DuckDB", lambda: tea(connection, "named"), expected),
-            Contender("fereg", lambda: fereg(frame), nested, slow=True),
-        ],
-        "Parquet": [
-            Contender("RallyUXR", lambda: ours(path), expected),
-            Contender("tea-tasting on DuckDB", lambda: tea(duckdb.connect(), f"'{path}'"), expected),
-            Contender("fereg, reading with pandas", lambda: _fereg_parquet(path), nested, slow=True),
-        ],
-    }
+    return [
+        Contender("RallyUXR", lambda: ours(path), expected),
+        Contender("tea-tasting on DuckDB", lambda: tea(duckdb.connect(), f"'{path}'"), expected),
+        Contender(
+            "fereg, reading with pandas", lambda: _fereg_parquet(path), lambda: ours(data, "twfe"), slow=True
+        ),
+    ]
 
 
 def _fereg_parquet(path: Path) -> Answer:
@@ -233,22 +255,47 @@ def event_contenders(data: dict[str, np.ndarray]) -> list[Contender]:
     ]
 
 
-def compare(contenders: list[Contender], rounds: int) -> dict[str, float]:
+class Seconds(NamedTuple):
+    """Time on the wall and time of the processors, all threads together."""
+
+    wall: float
+    cpu: float
+
+
+def contenders_of(
+    title: str,
+    data: dict[str, np.ndarray],
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    *,
+    slow_peers: bool,
+) -> list[Contender]:
+    """Who competes in one of `TABLES`."""
+    if title == "dense":
+        return dense_contenders(data, connection, slow_peers=slow_peers)
+    if title == "strings":
+        return string_contenders(data, connection)
+    if title == "parquet":
+        return parquet_contenders(data, folder / f"{len(data['unit'])}.parquet")
+    return event_contenders(data)
+
+
+def compare(contenders: list[Contender], rounds: int, slow_rounds: int) -> dict[str, Seconds]:
     """Median seconds by name, after every answer agreed with ours."""
     for contender in contenders:
         answer, expected = contender.run(), contender.expected()
         for found, wanted in zip(answer, expected, strict=True):
             if abs(found - wanted) > AGREEMENT * expected.std_error:
                 raise SystemExit(f"{contender.name} answers {answer}, expected {expected}")
-    seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    seconds: dict[str, list[Seconds]] = {contender.name: [] for contender in contenders}
     for turn in range(rounds):
         for contender in contenders:
-            if turn == 0 or not contender.slow:
+            if turn < slow_rounds or not contender.slow:
                 gc.collect()
-                start = time.perf_counter()
+                wall, cpu = time.perf_counter(), time.process_time()
                 contender.run()
-                seconds[contender.name].append(time.perf_counter() - start)
-    return {name: median(times) for name, times in seconds.items()}
+                seconds[contender.name].append(Seconds(time.perf_counter() - wall, time.process_time() - cpu))
+    return {name: Seconds(*map(median, zip(*times, strict=True))) for name, times in seconds.items()}
 
 
 def extra_megabytes(job: Callable[[], Answer]) -> float:
@@ -260,15 +307,11 @@ def extra_megabytes(job: Callable[[], Answer]) -> float:
     return peak / 2**20
 
 
-def read_once(data: dict[str, np.ndarray]) -> float:
-    """Seconds to read every column once: no estimator can be faster."""
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        for values in data.values():
-            values.max()
-        times.append(time.perf_counter() - start)
-    return median(times)
+def read_once(data: dict[str, np.ndarray]) -> Answer:
+    """Read every column once: no estimator can be faster."""
+    for values in data.values():
+        values.max()
+    return Answer(0.0, 1.0)
 
 
 def table(title: str, results: dict[int, dict[str, float]]) -> str:
@@ -293,24 +336,30 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--slow-peers-up-to", type=int, default=1_000_000, metavar="ROWS")
+    parser.add_argument("--slow-rounds", type=int, default=1, help="rounds of slow peers")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--cpu", action="store_true", help="also print processor time")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    results: dict[str, dict[int, dict[str, float]]] = {}
+    results: dict[str, dict[int, dict[str, Seconds]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for n_rows in options.rows:
             data = simulate(n_rows)
             connection = duckdb.connect()
             connection.from_arrow(pa.table(data)).create("panel")
-            jobs = {"dense ids": dense_contenders(data, connection, slow_peers=n_rows <= options.slow_peers_up_to)}
-            jobs |= other_contenders(data, connection, Path(folder)) | {"event study": event_contenders(data)}
-            for title, contenders in jobs.items():
-                results.setdefault(title, {})[n_rows] = compare(contenders, options.rounds)
-            results["dense ids"][n_rows]["limit: columns read once"] = read_once(data)
+            slow_peers = n_rows <= options.slow_peers_up_to
+            for title in options.tables:
+                contenders = contenders_of(title, data, connection, Path(folder), slow_peers=slow_peers)
+                results.setdefault(title, {})[n_rows] = compare(contenders, options.rounds, options.slow_rounds)
             dense, event_study = extra_megabytes(lambda: ours(data)), extra_megabytes(lambda: our_event_study(data))  # noqa: B023
             print(f"{n_rows:,} rows: {dense:.1f} MB extra, event study {event_study:.1f} MB extra\n", flush=True)
             connection.close()
     for title, by_size in results.items():
-        print(table(title, by_size))
+        for clock in ("wall", "cpu") if options.cpu else ("wall",):
+            times = {
+                size: {name: getattr(s, clock) for name, s in found.items()} for size, found in by_size.items()
+            }
+            print(table(title if clock == "wall" else f"{title}, processor time", times))
 
 
 if __name__ == "__main__":

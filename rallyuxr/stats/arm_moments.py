@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rallyuxr.stats.panel_data import Flags, Floats
+from rallyuxr.stats.unit_grid import unit_blocks
 from rallyuxr.stats.unit_means import UnitMeans
-from rallyuxr.stats.unit_table import unit_blocks
 
 
 @dataclass(frozen=True, slots=True)

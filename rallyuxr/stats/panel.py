@@ -1,5 +1,6 @@
 """Difference-in-differences on panels of units: participants, stores, merchants, states."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +9,8 @@ from rallyuxr.models.estimate import Caution, DidEstimate
 from rallyuxr.stats.arm_moments import PanelMoments, panel_moments
 from rallyuxr.stats.cross_section import ERRORS, cross_section
 from rallyuxr.stats.fixed_effects import two_way
-from rallyuxr.stats.panel_data import ColumnNames, Panel, read_panel
+from rallyuxr.stats.grid_moments import grid_moments, stream_moments
+from rallyuxr.stats.panel_data import ColumnNames, Panel, is_path, read_columns, read_panel
 from rallyuxr.stats.panel_estimates import (
     SMALL_SAMPLE,
     balanced_two_way,
@@ -19,6 +21,7 @@ from rallyuxr.stats.panel_estimates import (
     report_resampled,
     welch,
 )
+from rallyuxr.stats.panel_parquet import read_pieces
 from rallyuxr.stats.panel_sql import is_queryable, query_moments
 from rallyuxr.stats.permutation import Randomization, permutation, placebo
 from rallyuxr.stats.unit_means import UnitMeans, collapse_units, merge_clusters
@@ -137,7 +140,10 @@ def did_panel(
     _refuse_options(names, options)
     if unit is None:
         return _from_cross_section(data, names, options)
-    moments = query_moments(data, names) if is_queryable(data, names) else None
+    moments = _moments_unread(data, names)
+    if moments is None:
+        data = read_columns(data, names.used())
+        moments = grid_moments(data, names)
     if moments is not None and _is_closed_form(moments, options):
         return from_moments(moments, choose_method(moments, method), small_sample, confidence_level)
     return _from_panel(read_panel(data, names), options)
@@ -153,10 +159,19 @@ class _Options(NamedTuple):
     seed: int
 
 
+def _moments_unread(data: Any, names: ColumnNames) -> PanelMoments | None:
+    """Moments of data that need not be in memory for it; None where the rows have to be read."""
+    if is_path(data) and os.path.isfile(data):
+        moments = stream_moments(read_pieces(data, names.used()), names)
+        if moments is not None:
+            return moments
+    return query_moments(data, names) if is_queryable(data, names) else None
+
+
 def _is_closed_form(moments: PanelMoments, options: _Options) -> bool:
     """Whether the moments alone answer, without each unit's change."""
     if options.method == "twfe":
-        return moments.balanced
+        return moments.balanced and moments.has_baseline
     return choose_method(moments, options.method) not in _RESAMPLING
 
 

@@ -39,6 +39,12 @@ class ColumnNames(NamedTuple):
         named = (self.unit, self.period, self.treated, self.post, self.outcome, self.cluster, self.weights)
         return list(dict.fromkeys(name for name in (*named, *self.covariates) if name is not None))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether units are compared by their outcomes alone, so that the arms' moments answer."""
+        followed = self.unit is not None and self.period is not None
+        return followed and not self.covariates and self.cluster is None and self.weights is None
+
 
 @dataclass(frozen=True, slots=True)
 class Levels:

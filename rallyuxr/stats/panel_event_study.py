@@ -17,7 +17,8 @@ from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.effect_path import EffectPath, effect_path
 from rallyuxr.stats.panel_data import ColumnNames, Flags, Floats, Panel, read_panel
 from rallyuxr.stats.panel_estimates import small_sample_factor
-from rallyuxr.stats.unit_table import Pivot, constant_within_units, pivot, unit_blocks
+from rallyuxr.stats.unit_grid import unit_blocks
+from rallyuxr.stats.unit_table import Pivot, constant_within_units, pivot
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The collapse to unit means inside DuckDB: for files and relations of any size, with ids of any type.
 
 The rows never leave DuckDB. One query groups by unit and answers with the moments of both arms, so
-memory grows with the number of units, not of rows. Whatever looks unusual is answered by None: the
+memory grows neither with the rows nor, in files, with the units. Whatever looks unusual is answered by None: the
 caller then reads the rows, and either finds what is wrong or computes the same by another way.
 """
 
 import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +14,16 @@ import numpy as np
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
 from rallyuxr.stats.panel_data import ColumnNames, column_names, is_duckdb_relation, is_path, to_arrow
+from rallyuxr.stats.panel_parquet import count_rows
 
 _MOST_PERIODS = 30
 """Each unit's (period, post) cells are bits 2·period + post of one 64-bit integer, its arms bits 60 and 61."""
 
 _LARGE_FRAME = 200_000
-"""Frames with fewer rows are encoded in memory."""
+"""Fewer rows are coded in memory, which takes less time than planning the queries."""
+
+_MEMORY_LIMIT = "256MB"
+"""What DuckDB may take for files and frames before it writes to disk: memory does not grow with the units."""
 
 _AFTER_BITS = sum(1 << (2 * code + 1) for code in range(_MOST_PERIODS))
 _TREATED_BIT = 1 << 61
@@ -52,11 +57,11 @@ FROM windows GROUP BY treated ORDER BY treated
 
 
 def is_queryable(data: Any, names: ColumnNames) -> bool:
-    """Whether to ask DuckDB for the moments: of files, relations, and large frames whose ids are not integers."""
-    if names.unit is None or names.covariates or names.cluster is not None or names.weights is not None:
+    """Whether to ask DuckDB for the moments: of large files and frames with ids to code, and of relations."""
+    if not names.is_plain:
         return False
     if is_path(data):
-        return os.path.isfile(data)
+        return os.path.isfile(data) and count_rows(data) >= _LARGE_FRAME
     if is_duckdb_relation(data):
         return True
     if isinstance(data, Mapping) or not set(names.used()) <= set(column_names(data)):
@@ -65,28 +70,48 @@ def is_queryable(data: Any, names: ColumnNames) -> bool:
 
 
 def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
-    """Moments of both arms of a Parquet file or DuckDB relation; None where the rows need a closer look.
+    """Moments of both arms, grouped inside DuckDB; None where the rows are few or need a closer look.
 
     Parameters
     ----------
     data
-        The path of a Parquet file, or a DuckDB relation.
+        The path of a Parquet file, a DuckDB relation, or a table.
     names
         Without covariates, cluster and weights, which need the rows.
     """
-    relation = _relation(data, names)
+    if is_duckdb_relation(data):
+        return _query_relation(data, names)
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": folder}) as connection:
+            return _query_relation(_relation(connection, data, names), names)
+
+
+def _relation(connection: Any, data: Any, names: ColumnNames) -> Any:
+    if is_path(data):
+        return connection.read_parquet(os.fspath(data))
+    import pyarrow
+
+    return connection.from_arrow(pyarrow.table({name: to_arrow(data[name]) for name in names.used()}))
+
+
+def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
     if not set(names.used()) <= set(relation.columns):
         return None
-    period = _code_periods(relation, names)
-    first = relation.select(f"{_quote(names.outcome)}::DOUBLE").limit(1).fetchall()
-    if period is None or not first or first[0][0] is None or not np.isfinite(first[0][0]):
+    period, outcome = _quote(names.period), _quote(names.outcome)
+    facts = f"count(*), any_value({outcome})::DOUBLE, min({period}), max({period}), any_value(typeof({period}))"
+    n_obs, shift, *bounds = relation.aggregate(facts).fetchall()[0]
+    if n_obs < _LARGE_FRAME or shift is None or not np.isfinite(shift):
         return None
-    shift = float(first[0][0])
-    code, join = period
+    coded = _code_periods(relation, period, *bounds)
+    if coded is None:
+        return None
+    code, join = coded
     sql = _MOMENTS.format(
         unit=_quote(names.unit),
         treated=_quote(names.treated),
-        outcome=_quote(names.outcome),
+        outcome=outcome,
         post=_quote(names.post),
         shift=shift,
         code=code,
@@ -94,22 +119,7 @@ def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
         after_bits=_AFTER_BITS,
         treated_bit=_TREATED_BIT,
     )
-    arms = relation.query("panel", sql).fetchall()
-    n_obs = relation.aggregate("count(*)").fetchall()[0][0]
-    return _moments(arms, n_obs, shift)
-
-
-def _relation(data: Any, names: ColumnNames) -> Any:
-    if is_duckdb_relation(data):
-        return data
-    import duckdb
-
-    connection = duckdb.connect()
-    if is_path(data):
-        return connection.read_parquet(os.fspath(data))
-    import pyarrow
-
-    return connection.from_arrow(pyarrow.table({name: to_arrow(data[name]) for name in names.used()}))
+    return _moments(relation.query("panel", sql).fetchall(), n_obs, shift)
 
 
 def _column_type(column: Any) -> Any:
@@ -120,12 +130,9 @@ def _quote(name: str | None) -> str:
     return '"' + str(name).replace('"', '""') + '"'
 
 
-def _code_periods(relation: Any, names: ColumnNames) -> tuple[str, str] | None:
+def _code_periods(relation: Any, column: str, low: Any, high: Any, kind: str | None) -> tuple[str, str] | None:
     """SQL for a period's code and the join it needs; None for more periods than there are bits."""
-    column = _quote(names.period)
-    bounds = relation.aggregate(f"min({column}), max({column}), any_value(typeof({column}))")
-    low, high, kind = bounds.fetchall()[0]
-    if low is None:
+    if low is None or kind is None:
         return None
     if isinstance(low, int) and "INT" in kind and high - low < _MOST_PERIODS:
         return f"({column} - {low})::BIGINT", ""

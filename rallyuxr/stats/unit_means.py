@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.panel_data import Flags, Floats, Panel
-from rallyuxr.stats.unit_table import (
-    as_grid,
-    constant_within_units,
-    refuse_duplicates,
-    row_blocks,
-    unit_arms,
-    unit_blocks,
-)
+from rallyuxr.stats.unit_table import constant_within_units, refuse_duplicates, row_blocks, unit_arms
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,85 +67,6 @@ def collapse_units(panel: Panel) -> UnitMeans:
         Where a unit and period occur twice, a unit's arm or cluster changes over time, `post`
         differs between units within a period, or no row is after the start.
     """
-    plain = panel.weights is None and panel.cluster is None and not panel.covariates.size
-    grid = _collapse_grid(panel) if plain else None
-    return grid or _collapse_rows(panel)
-
-
-def merge_clusters(units: UnitMeans) -> UnitMeans | None:
-    """Collapse units further to their clusters, weighted by units; None where a cluster holds both arms."""
-    if units.cluster is None:
-        return units
-    weight = np.ones(units.change.size) if units.weight is None else units.weight
-    _, cluster = np.unique(units.cluster, return_inverse=True)
-    total = np.bincount(cluster, weight).astype(np.float64, copy=False)
-    treated_share = np.bincount(cluster, weight * units.treated) / total
-    treated = treated_share > 0.5
-    if not np.array_equal(treated[cluster], units.treated):
-        return None
-
-    def mean(values: Floats) -> Floats:
-        return np.bincount(cluster, weight * values) / total
-
-    covariates = np.array([mean(row) for row in units.covariates]).reshape(-1, total.size)
-    return replace(
-        units,
-        treated=treated,
-        change=mean(units.change),
-        pre=mean(units.pre),
-        covariates=covariates,
-        weight=total,
-        cluster=None,
-    )
-
-
-def _collapse_grid(panel: Panel) -> UnitMeans | None:
-    """Means by matrix product for rows that fill a grid in order; None for any other layout."""
-    grid = as_grid(panel)
-    if grid is None or not grid.post[0].any():
-        return None
-    first_post = grid.post[0]
-    window = np.stack([~first_post, first_post], axis=1).astype(np.float64)
-    window /= np.maximum(window.sum(axis=0), 1.0)
-    shift = float(panel.outcome[0])
-    means = np.empty((panel.unit.count, 2))
-    for block in unit_blocks(panel.unit.count, panel.period.count):
-        if not (grid.ordered(block) and (grid.post[block] == first_post).all()):
-            return None
-        np.matmul(grid.outcome[block] - shift, window, out=means[block])
-    has_baseline = not first_post.all()
-    pre, post = means.T
-    return UnitMeans(
-        treated=grid.treated[:, 0].copy(),
-        change=post - pre if has_baseline else post + shift,
-        pre=pre,
-        covariates=np.empty((0, panel.unit.count)),
-        weight=None,
-        cluster=None,
-        shift=shift if has_baseline else 0.0,
-        n_obs=panel.n_obs,
-        n_units=panel.unit.count,
-        n_incomplete=0,
-        has_baseline=has_baseline,
-        balanced=True,
-        n_periods=panel.period.count,
-        post_share=float(first_post.mean()),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Sums by unit and window, (2·G,) each: cell 2·unit + post."""
-
-    count: NDArray[np.int64]
-    weight: Floats | None
-    outcome: Floats
-    covariates: Floats
-    periods: NDArray[np.int64]
-
-
-def _collapse_rows(panel: Panel) -> UnitMeans:
-    """Sums by unit and window for rows in any order."""
     shift = float(panel.outcome[0])
     refuse_duplicates(panel)
     arms = unit_arms(panel)
@@ -191,6 +105,44 @@ def _collapse_rows(panel: Panel) -> UnitMeans:
         n_periods=n_periods,
         post_share=float(cells.periods.reshape(-1, 2)[:, 1].astype(bool).sum()) / n_periods,
     )
+
+
+def merge_clusters(units: UnitMeans) -> UnitMeans | None:
+    """Collapse units further to their clusters, weighted by units; None where a cluster holds both arms."""
+    if units.cluster is None:
+        return units
+    weight = np.ones(units.change.size) if units.weight is None else units.weight
+    _, cluster = np.unique(units.cluster, return_inverse=True)
+    total = np.bincount(cluster, weight).astype(np.float64, copy=False)
+    treated_share = np.bincount(cluster, weight * units.treated) / total
+    treated = treated_share > 0.5
+    if not np.array_equal(treated[cluster], units.treated):
+        return None
+
+    def mean(values: Floats) -> Floats:
+        return np.bincount(cluster, weight * values) / total
+
+    covariates = np.array([mean(row) for row in units.covariates]).reshape(-1, total.size)
+    return replace(
+        units,
+        treated=treated,
+        change=mean(units.change),
+        pre=mean(units.pre),
+        covariates=covariates,
+        weight=total,
+        cluster=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Sums by unit and window, (2·G,) each: cell 2·unit + post."""
+
+    count: NDArray[np.int64]
+    weight: Floats | None
+    outcome: Floats
+    covariates: Floats
+    periods: NDArray[np.int64]
 
 
 def _sum_cells(panel: Panel, shift: float) -> _Cells:

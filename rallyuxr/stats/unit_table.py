@@ -1,59 +1,16 @@
-"""A panel's rows as a table of units by periods: blocks, order, duplicates, arms and clusters."""
+"""A panel's rows as a table of units by periods: duplicates, arms and clusters."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.panel_data import Codes, Flags, Floats, Levels, Panel
-
-_CELLS_PER_BLOCK = 100_000
-"""Blocks stay in cache, and their matrix products below the size at which BLAS starts threads: these gain
-nothing here and cost much on a busy machine."""
+from rallyuxr.stats.unit_grid import as_grid, find_layout, unit_blocks
 
 _ROWS_PER_BLOCK = 1 << 16
 _SCATTERED_ROWS_PER_BLOCK = 1 << 19
-
-
-class Grid(NamedTuple):
-    """Views of shape (n_units, n_periods) on rows that may fill a grid in order; `ordered` tells block by block."""
-
-    unit: NDArray[Any]
-    period: NDArray[Any]
-    treated: Flags
-    post: Flags
-    outcome: Floats
-
-    def ordered(self, block: slice) -> bool:
-        """Whether these units' rows stand where the grid wants them, each unit in one arm."""
-        ids = np.arange(block.start, min(block.stop, len(self.unit)), dtype=self.unit.dtype)[:, None]
-        return bool(
-            (self.unit[block] == ids).all()
-            and (self.period[block] == self.period[:1]).all()
-            and (self.treated[block] == self.treated[block, :1]).all()
-        )
-
-
-def as_grid(panel: Panel) -> Grid | None:
-    """The rows as a grid, sorted by unit or by period; None where their number does not fit."""
-    n_units, n_periods = panel.unit.count, panel.period.count
-    if panel.n_obs != n_units * n_periods or n_periods < 2:
-        return None
-    columns = (panel.unit.codes, panel.period.codes, panel.treated, panel.post, panel.outcome)
-    by_unit = panel.unit.codes[0] == panel.unit.codes[1]
-    views: list[NDArray[Any]] = [
-        values.reshape(n_units, n_periods) if by_unit else values.reshape(n_periods, n_units).T
-        for values in columns
-    ]
-    grid = Grid(*views)
-    return grid if np.unique(grid.period[0]).size == n_periods else None
-
-
-def unit_blocks(n_units: int, cells_per_unit: int) -> list[slice]:
-    """Slices that cover all units, each short enough for one product of its cells."""
-    step = max(16, _CELLS_PER_BLOCK // cells_per_unit)
-    return [slice(start, start + step) for start in range(0, n_units, step)]
 
 
 class Pivot(NamedTuple):
@@ -78,15 +35,14 @@ def pivot(panel: Panel) -> Pivot:
     InvalidInput
         Where a unit and period occur twice or a unit's arm changes over time.
     """
-    grid = as_grid(panel)
-    in_time = grid is not None and bool((np.diff(grid.period[0].astype(np.intp)) > 0).all())
-    if (
-        grid is not None
-        and in_time
-        and all(grid.ordered(block) for block in unit_blocks(panel.unit.count, panel.period.count))
-    ):
-        units, periods = np.arange(panel.unit.count), np.arange(panel.period.count)
-        return Pivot(grid.outcome, grid.treated[:, 0], units, periods, True)
+    layout = find_layout(panel.unit.codes, panel.period.codes)
+    if layout is not None and layout.fits(panel.n_obs):
+        grid = as_grid(layout, [panel.unit.codes, panel.treated], [panel.period.codes], panel.outcome)
+        unit, treated = (values[:, 0] for values in grid.of_units)
+        periods = grid.of_periods[0][0].astype(np.intp)
+        in_time = bool((np.diff(periods) > 0).all())
+        if in_time and all(grid.ordered(block) for block in unit_blocks(*grid.outcome.shape)):
+            return Pivot(grid.outcome, treated, unit.astype(np.intp), periods, True)
     refuse_duplicates(panel)
     arms = unit_arms(panel)
     table = np.full((panel.unit.count, panel.period.count), np.nan)

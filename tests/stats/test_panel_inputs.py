@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from rallyuxr.errors import InvalidInput
+from rallyuxr.stats import panel_sql
 from rallyuxr.stats.panel import did_panel
 from rallyuxr.stats.panel_sql import _LARGE_FRAME
 from tests.stats.panel_reference import panel
@@ -58,6 +59,13 @@ FORMS = {
 }
 
 
+@pytest.fixture(params=[_LARGE_FRAME, 1], ids=["small", "large"])
+def _size(request, monkeypatch):
+    """Small panels are coded in memory; taking every panel for a large one sends what can be to DuckDB."""
+    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", request.param)
+
+
+@pytest.mark.usefixtures("_size")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("names", [False, True], ids=["integers", "strings and dates"])
 @pytest.mark.parametrize("method", ["unit_means", "cuped", "permutation"])
@@ -86,6 +94,7 @@ def test_a_large_frame_with_string_ids_is_grouped_in_duckdb():
         assert result.std_error == pytest.approx(expected.std_error, rel=1e-9)
 
 
+@pytest.mark.usefixtures("_size")
 @pytest.mark.parametrize("form", ["pandas", "relation", "parquet"])
 @pytest.mark.parametrize(
     ("column", "value", "message"),
@@ -106,6 +115,19 @@ def test_every_form_refuses_the_same_faults(form, column, value, message, tmp_pa
     data.loc[row, column] = np.nan if value is None else value
     with pytest.raises(InvalidInput, match=message):
         did_panel(FORMS[form](data, tmp_path), **COLUMNS)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path):
+    (tmp_path / "rows.csv").write_text("unit,period\n1,2\n")
+    with pytest.raises(InvalidInput, match="not a Parquet file"):
+        did_panel(tmp_path / "rows.csv", **COLUMNS)
+
+
+@pytest.mark.parametrize("change", [{"unit": "user"}, {"outcome": "sales"}])
+def test_a_parquet_file_without_a_column_names_those_it_has(change, tmp_path):
+    path = parquet(frame().drop(columns="outcome"), tmp_path)
+    with pytest.raises(InvalidInput, match=r"no column .*'unit', 'period'"):
+        did_panel(path, **COLUMNS | change)
 
 
 def test_a_level_of_ten_million_costs_no_digits():
