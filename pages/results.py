@@ -41,7 +41,7 @@ headline.truth(analysis)
 data = loaders.published(experiment.id, analysis.data_version).data
 panels = {
     "Metrics": lambda: metric_detail.panel(analysis, data),
-    "Money": lambda: metric_detail.money(analysis),
+    "Money": lambda: metric_detail.money(analysis, data),
     "Assumptions": lambda: metric_detail.assumption_list(analysis),
     "How it was made": lambda: metric_detail.derivations(analysis),
     "What if": lambda: what_if.panel(experiment, analysis),

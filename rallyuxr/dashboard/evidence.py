@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from rallyuxr.dashboard import figures
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard.curves import accrual, by_day
+from rallyuxr.dashboard.accrual import accrual, total_accrual
+from rallyuxr.dashboard.curves import by_day
 from rallyuxr.dashboard.reading import reading, readings
 from rallyuxr.models import ExperimentAnalysis, ExperimentData, Interval, MetricSeries
 from rallyuxr.services.results import period_means
@@ -76,8 +77,8 @@ def metric_exhibits(
         )
 
 
-def total_exhibits(analysis: ExperimentAnalysis) -> Iterator[Exhibit]:
-    """The breakdown of the total, and how plausible each total is."""
+def total_exhibits(analysis: ExperimentAnalysis, data: ExperimentData | None) -> Iterator[Exhibit]:
+    """The breakdown of the total, how plausible each total is, and the total as it came in."""
     impact = analysis.economic_impact
     if impact.total_impact is None:
         return
@@ -107,6 +108,13 @@ def total_exhibits(analysis: ExperimentAnalysis) -> Iterator[Exhibit]:
                 truth=planted_total(analysis),
             ),
             f"Distribution of the total around {amount}; interval {bounds}.",
+        )
+    if data is not None and (accrued := total_accrual(analysis, data.series)):
+        yield Exhibit(
+            "All dollars as they came in",
+            "cumulative",
+            figures.cumulative_dollars(accrued, impact.currency),
+            f"Cumulative dollars of all counted metrics, {amount} in the end.",
         )
 
 

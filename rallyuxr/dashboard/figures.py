@@ -11,7 +11,8 @@ from datetime import datetime, tzinfo
 import numpy as np
 import plotly.graph_objects as go
 
-from rallyuxr.dashboard.curves import Accrual, extremes, local_times, student_density, window_mask, with_gaps
+from rallyuxr.dashboard.accrual import Accrual
+from rallyuxr.dashboard.curves import extremes, local_times, student_density, window_mask, with_gaps
 from rallyuxr.dashboard.formatting import currency_mark, money, short_money
 from rallyuxr.models import AnalysisPeriod, DidResult, EconomicImpact, EventStudy, Interval, MetricSeries
 from rallyuxr.models.results import Floats, Hours, utc64

@@ -45,7 +45,7 @@ def html_report(
     sections = (
         _heading(experiment, made_at, zone, simulated=simulated),
         _verdict(analysis),
-        _figures(evidence.total_exhibits(analysis)),
+        _figures(evidence.total_exhibits(analysis, data)),
         "<h2>Every metric</h2>",
         tables.html_table(metric_table.rows(analysis)),
         *(_metric(analysis, data, metric_id, zone) for metric_id in analysis.did_results),

@@ -181,10 +181,10 @@ def test_the_planted_truth_is_held_against_every_interval(analysis: ExperimentAn
 
 
 def test_every_exhibit_has_its_own_file_name_and_words(analysis: ExperimentAnalysis):
-    shown = list(evidence.total_exhibits(analysis))
+    shown = list(evidence.total_exhibits(analysis, DATA))
     for metric_id in PLAN.metrics:
         shown += evidence.metric_exhibits(analysis, DATA, metric_id, zone=UTC)
-    assert len({exhibit.name for exhibit in shown}) == len(shown) == 2 + 4 * len(PLAN.metrics)
+    assert len({exhibit.name for exhibit in shown}) == len(shown) == 3 + 4 * len(PLAN.metrics)
     assert all(exhibit.alt.strip() and exhibit.title for exhibit in shown)
 
 
@@ -231,7 +231,7 @@ def test_the_report_stands_alone_escapes_names_and_says_simulated(analysis: Expe
     assert "&lt;One-page&gt; checkout &amp; more" in report
     assert "<One-page>" not in report
     assert "SIMULATED" in report
-    assert report.count("<figure") == 2 + 4 * len(PLAN.metrics)
+    assert report.count("<figure") == 3 + 4 * len(PLAN.metrics)
     assert "CET" in report
 
 
