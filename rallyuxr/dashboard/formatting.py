@@ -120,6 +120,15 @@ def one(unit: str) -> str:
     return unit[:-1] if unit.endswith("s") and not unit.endswith("ss") else unit
 
 
+def per(unit: str, exposure: str) -> str:
+    """What a price is for, after "per": a unit, and each participant or day where it multiplies.
+
+    >>> per("%", "participant"), per("seconds", "day"), per("$", "experiment")
+    ('per percentage point and participant', 'per second and day', 'per dollar over the experiment')
+    """
+    return f"per {one(unit)} " + ("over the experiment" if exposure == "experiment" else f"and {exposure}")
+
+
 def relative(fraction: float | None) -> str:
     """A fraction of the counterfactual mean, in percent.
 

@@ -64,6 +64,8 @@ def test_what_if_moves_the_figures_and_stores_nothing(
     price.fill("0.70")
     price.press("Enter")
     expect(page.get_by_text("against the stored")).to_be_visible()
+    page.get_by_text("The change had a cost").click()
+    expect(page.get_by_text("No cost was entered").last).to_be_visible()
     assert current_analysis(ctx, example.id) == before
 
 
