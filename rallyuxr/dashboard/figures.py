@@ -23,14 +23,24 @@ NEUTRAL = "#8a8f98"
 GAIN = "#2a9d7f"
 LOSS = "#c8553d"
 TRUTH = "#b0578d"
+SIMULATED = "#9a62d0"
 HEIGHT = 340
+FONT = "Arial, Helvetica, sans-serif"
+"""A font that saved pictures have too: a web font is gone in them, and wider letters are cut off."""
 
 
 def arms(
-    series: MetricSeries, did: DidResult, period: AnalysisPeriod, *, unit: str, scale: float, zone: tzinfo
+    series: MetricSeries,
+    did: DidResult,
+    period: AnalysisPeriod,
+    *,
+    unit: str,
+    scale: float,
+    zone: tzinfo,
+    axis: str = "Time",
 ) -> go.Figure:
-    """Both arms over time, the baseline shaded; counterfactual is control moved by the baseline's difference."""
-    figure = _frame(f"Mean ({_axis_unit(unit)})", f"Time ({zone})")
+    """Both arms over time, the baseline shaded; the dashed line is control moved by the baseline's difference."""
+    figure = _frame(f"Mean ({_axis_unit(unit)})", f"{axis} ({zone})")
     for name, values, colour, symbol in (
         ("Control", series.control, CONTROL, "dot"),
         ("Treatment", series.treatment, TREATMENT, "solid"),
@@ -40,7 +50,7 @@ def arms(
     if cells.treatment_pre is not None and cells.control_pre is not None:
         post = window_mask(series.timestamps, period.start_date, period.end_date)
         expected = (series.control[post] + cells.treatment_pre - cells.control_pre) * scale
-        _line(figure, series.timestamps[post], expected, zone, name="Treatment, had nothing changed", dash="dash")
+        _line(figure, series.timestamps[post], expected, zone, name="Without the change", dash="dash")
     if period.baseline_start is not None:
         start, end = local_times(np.array([utc64(period.baseline_start), utc64(period.start_date)]), zone)
         figure.add_vrect(start, end, fillcolor=NEUTRAL, opacity=0.14, line_width=0, layer="below")
@@ -68,9 +78,7 @@ def event_study(study: EventStudy, period: AnalysisPeriod, *, unit: str, scale: 
 
 def cumulative_dollars(accrued: Accrual, currency: str) -> go.Figure:
     """Dollars by the end of each day; the last day is the observed impact with its interval."""
-    figure = _frame(f"Observed so far ({currency})", "End of day (UTC)").update_yaxes(
-        tickprefix=currency_mark(currency)
-    )
+    figure = _frame(f"Observed so far ({currency})", "End of day (UTC)").update_yaxes(_money(currency))
     _band(figure, accrued.days, accrued.lower, accrued.upper, name="Interval of each day")
     figure.add_scatter(
         x=accrued.days, y=accrued.amount, name="Observed impact", line={"color": TREATMENT, "width": 2.5}
@@ -102,8 +110,7 @@ def total_distribution(
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
     if truth is not None:
         figure.add_vline(x=truth, line={"color": TRUTH, "dash": "dash"}, annotation_text="Planted truth")
-    figure.update_xaxes(tickprefix=currency_mark(currency))
-    return figure.update_yaxes(showticklabels=False, showgrid=False)
+    return figure.update_xaxes(_money(currency)).update_yaxes(showticklabels=False, showgrid=False)
 
 
 def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
@@ -122,7 +129,7 @@ def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
         totals={"marker": {"color": TREATMENT}},
         connector={"line": {"color": NEUTRAL, "width": 1}},
     )
-    figure.update_xaxes(tickprefix=currency_mark(impact.currency)).update_yaxes(autorange="reversed")
+    figure.update_xaxes(_money(impact.currency)).update_yaxes(autorange="reversed")
     return figure.update_layout(showlegend=False, hovermode="closest")
 
 
@@ -176,6 +183,18 @@ def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:
     return figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
 
 
+def mark_simulated(figure: go.Figure) -> go.Figure:
+    """Say it in the figure itself, so that a saved picture says it too."""
+    corner = {"x": 1, "xref": "container", "xanchor": "right", "y": 0, "yref": "container", "yanchor": "bottom"}
+    label = {"text": "SIMULATED", "font": {"size": 11, "color": SIMULATED}, "pad": {"b": 6, "r": 8}}
+    return figure.update_layout(title={**corner, **label})
+
+
+def _money(currency: str) -> dict[str, object]:
+    """An axis of amounts."""
+    return {"tickprefix": currency_mark(currency), "separatethousands": True, "hoverformat": ",.2f"}
+
+
 def _frame(y_title: str, x_title: str, *, height: int = HEIGHT) -> go.Figure:
     """An empty figure with room for its legend above and nothing fixed in width."""
     return go.Figure(
@@ -185,7 +204,7 @@ def _frame(y_title: str, x_title: str, *, height: int = HEIGHT) -> go.Figure:
             "hovermode": "x unified",
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "xaxis": {"title": {"text": x_title}, "automargin": True},
-            "yaxis": {"title": {"text": y_title}, "automargin": True},
+            "yaxis": {"title": {"text": y_title}, "automargin": True, "hoverformat": ",.4~r"},
             "dragmode": "pan",
         }
     )

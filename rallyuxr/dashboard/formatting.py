@@ -1,7 +1,7 @@
 """Numbers, money and times as a person reads them, aloud too. Nothing here touches Streamlit."""
 
 import re
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import floor, log10
 from typing import Final
@@ -199,6 +199,21 @@ def day(at: datetime, zone: tzinfo) -> str:
     """
     local = at.astimezone(zone)
     return f"{local.day} {local:%b %Y}"
+
+
+def window(start: datetime, end: datetime, zone: tzinfo) -> str:
+    """A half-open window: whole UTC days by their first and last, anything else as times in the reader's zone.
+
+    >>> from datetime import UTC; window(datetime(2025, 1, 15, tzinfo=UTC), datetime(2025, 1, 29, tzinfo=UTC), UTC)
+    '15 Jan 2025 to 28 Jan 2025 (14 days, UTC)'
+    >>> window(datetime(2025, 1, 15, 9, tzinfo=UTC), datetime(2025, 1, 29, tzinfo=UTC), UTC)
+    '15 Jan 2025, 09:00 UTC to 29 Jan 2025, 00:00 UTC'
+    """
+    days = (end - start) / timedelta(days=1)
+    if days % 1 or start.astimezone(UTC).time() != time():
+        return f"{moment(start, zone)} to {moment(end, zone)}"
+    last = end - timedelta(days=1)
+    return f"{day(start, UTC)} to {day(last, UTC)} ({days:.0f} {'day' if days == 1 else 'days'}, UTC)"
 
 
 def plain(text: str) -> str:

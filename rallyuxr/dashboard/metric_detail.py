@@ -35,7 +35,6 @@ def charts(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
         daily = st.segmented_control(
             "Detail", ["Days", "Hours"], default="Days", required=True, key="detail of the series"
         )
-        st.segmented_control("Camera saves", ["PNG", "SVG"], default="PNG", required=True, key="image format")
     exhibits = list(
         evidence.metric_exhibits(analysis, data, metric_id, zone=session.time_zone(), daily=daily == "Days")
     )

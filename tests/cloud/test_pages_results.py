@@ -58,9 +58,14 @@ def analysed(ctx: Context) -> ExperimentDefinition:
 
 
 def upload(
-    ctx: Context, name: str, *, ends_in: timedelta = timedelta(), cost: Decimal | None = Decimal(4000)
+    ctx: Context,
+    name: str,
+    *,
+    ends_in: timedelta = timedelta(),
+    cost: Decimal | None = Decimal(4000),
+    currency: str = "USD",
 ) -> ExperimentDefinition:
-    plan = example_plan(name)
+    plan = example_plan(name).model_copy(update={"currency": currency})
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     data = simulate(plan.model_copy(update={"end_date": min(plan.end_date, until)}))
     stored = plan.model_copy(update={"data_source": "upload", "end_date": plan.end_date + ends_in, "cost": cost})
@@ -182,6 +187,14 @@ def test_while_it_runs_the_table_says_that_it_may_be_looked_at(ctx: Context):
     page = results_page(running.id)
     assert not page.exception
     assert "may be looked at every hour" in texts(page)
+
+
+def test_without_a_total_the_page_says_what_keeps_each_metric_out(ctx: Context):
+    abroad = upload(ctx, "Priced in another currency", currency="EUR")
+    page = results_page(abroad.id)
+    assert not page.exception
+    assert card(page, "Observed impact") == "—"
+    assert "No metric enters the total: its price is in USD, the experiment's total in EUR" in texts(page)
 
 
 def test_before_its_data_the_page_follows_the_pipeline(ctx: Context):

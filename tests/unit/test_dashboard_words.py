@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rallyuxr.analysis import analyze
+from rallyuxr.analysis_text import as_text
 from rallyuxr.dashboard import assumptions, comparison, derivation, evidence, figures, metric_table
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.reading import Reading, reading
@@ -133,6 +134,42 @@ def test_the_table_names_role_guardrail_and_adjusted_p(analysis: ExperimentAnaly
     assert (rate["Role"], guard["Role"]) == ("Primary", "Guardrail")
     assert guard["Verdict"] == "Guardrail holds"
     assert rate["Effect"].endswith("percentage points")
+
+
+def test_a_metrics_money_is_in_the_currency_of_its_price_whatever_the_experiments():
+    abroad = analyze(
+        PublishedData("e1", 1, NOW, DATA), PRICES, experiment=PLAN.model_copy(update={"currency": "EUR"})
+    )
+    assert abroad.economic_impact.total_impact is None
+    for row in metric_table.rows(abroad):
+        assert row["Dollars"].startswith("+$")
+    printed = as_text(abroad, PLAN)
+    assert "$" in printed
+    assert "€" not in printed
+    exhibits = list(evidence.metric_exhibits(abroad, DATA, "conversion_rate", zone=UTC))
+    told = " ".join(f"{exhibit.alt} {exhibit.figure.to_json()}" for exhibit in exhibits)
+    assert "$" in told
+    assert "€" not in told + html_report(EXPERIMENT, abroad, DATA, made_at=NOW, zone=UTC)
+
+
+def test_every_picture_of_simulated_data_says_so(analysis: ExperimentAnalysis):
+    exhibits = [
+        *evidence.total_exhibits(analysis, DATA),
+        *evidence.metric_exhibits(analysis, DATA, "conversion_rate", zone=UTC),
+    ]
+    assert {exhibit.figure.layout.title.text for exhibit in exhibits} == {"SIMULATED"}
+    real = analysis.model_copy(update={"data_source": "upload"})
+    assert {exhibit.figure.layout.title.text for exhibit in evidence.total_exhibits(real, DATA)} == {None}
+
+
+def test_days_are_drawn_as_utc_days_and_hours_in_the_readers_zone(analysis: ExperimentAnalysis):
+    berlin = ZoneInfo("Europe/Berlin")
+    axes = [
+        next(evidence.metric_exhibits(analysis, DATA, "conversion_rate", zone=berlin, daily=daily)).figure
+        for daily in (True, False)
+    ]
+    assert [figure.layout.xaxis.title.text for figure in axes] == ["Day (UTC)", "Time (Europe/Berlin)"]
+    assert [figure.data[0].x[0] for figure in axes] == [datetime(2025, 1, 1), datetime(2025, 1, 1, 1)]  # noqa: DTZ001
 
 
 def test_while_running_the_always_valid_interval_is_the_one_shown(analysis: ExperimentAnalysis):
