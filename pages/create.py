@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rallyuxr.dashboard import launch, plan_data, plan_form, planning_panel, session
+from rallyuxr.dashboard import draft, launch, plan_data, plan_form, planning_panel, session
 from rallyuxr.services import metric_values
 
 session.through_entrypoint()
@@ -12,9 +12,9 @@ prices = {price.metric_id: price for price in metric_values.list_metric_values(s
 if launch.watch(prices):
     st.stop()
 
-plan_form.begin()
+draft.begin()
 plan_form.templates()
-plan, problems = plan_form.plan()
+plan, problems = draft.plan()
 left, right = st.columns([3, 2], gap="large")
 with left:
     plan_form.what(problems)

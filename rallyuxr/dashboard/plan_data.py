@@ -8,7 +8,8 @@ import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.plan_form import key, problem, value
+from rallyuxr.dashboard.draft import key, value
+from rallyuxr.dashboard.plan_form import problem
 from rallyuxr.dashboard.reading import Reading
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
