@@ -53,6 +53,7 @@ def _totals(pair: dict[str, ExperimentAnalysis]) -> Iterator[figures.Estimate]:
                 impact.total_impact,
                 interval.lower if interval else None,
                 interval.upper if interval else None,
+                _total(analysis),
             )
 
 

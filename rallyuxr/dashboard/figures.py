@@ -7,6 +7,7 @@ kind of colour blindness, and no meaning hangs on colour alone: lines are named,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
@@ -25,6 +26,7 @@ LOSS = "#c8553d"
 TRUTH = "#b0578d"
 SIMULATED = "#9a62d0"
 HEIGHT = 340
+LONGEST_NAME = 40
 FONT = "Arial, Helvetica, sans-serif"
 """A font that saved pictures have too: a web font is gone in them, and wider letters are cut off."""
 
@@ -135,13 +137,13 @@ def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One row of a forest plot: a named value with its interval, and the truth where it is known."""
+    """One row of a forest plot: a named value with its interval, and the same in words."""
 
     name: str
     value: float
     lower: float | None
     upper: float | None
-    truth: float | None = None
+    words: str
 
 
 def steps(times: Sequence[datetime], values: Sequence[float], *, axis: str) -> go.Figure:
@@ -162,25 +164,31 @@ def detectable(days: Sequence[int], effects: Sequence[float], *, axis: str) -> g
 
 
 def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:
-    """Values with intervals, one a line, against zero; the first row on top."""
-    figure = _frame("", axis, height=110 + 44 * len(rows))
-    names = [row.name for row in rows]
+    """Values with intervals against zero, one a line, the first on top.
+
+    Names and amounts stand above their lines, so that long ones leave the plot its width on a phone too.
+    """
+    figure = _frame("", axis, height=90 + 56 * len(rows))
+    lines = list(range(len(rows)))
     values = _floats([row.value for row in rows])
     figure.add_scatter(
-        x=values, y=names, mode="markers", name="Estimate", marker={"color": TREATMENT, "size": 10},
+        x=values, y=lines, mode="markers", name="Estimate", marker={"color": TREATMENT, "size": 10},
         error_x={
             "type": "data", "symmetric": False, "color": TREATMENT, "thickness": 2,
             "array": _floats([row.upper for row in rows]) - values,
             "arrayminus": values - _floats([row.lower for row in rows]),
         },
+        text=[escape(f"{row.name}: {row.words}") for row in rows], hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
-    if any(row.truth is not None for row in rows):
-        figure.add_scatter(
-            x=_floats([row.truth for row in rows]), y=names, mode="markers", name="Planted truth",
-            marker={"color": TRUTH, "symbol": "diamond-open", "size": 12, "line": {"width": 2}},
+    for line, row in zip(lines, rows, strict=True):
+        name = row.name if len(row.name) <= LONGEST_NAME else f"{row.name[: LONGEST_NAME - 1]}…"
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=line, yshift=19, showarrow=False, align="left",
+            text=f"{escape(name)}  <b>{escape(row.words.split(' (')[0])}</b>",
         )  # fmt: skip
-    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
-    return figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+        figure.add_shape(x0=0, x1=0, y0=line - 0.2, y1=line + 0.3, line={"color": NEUTRAL, "dash": "dot"})
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.9], showticklabels=False, showgrid=False, zeroline=False)
+    return figure.update_layout(hovermode="closest", showlegend=False)
 
 
 def mark_simulated(figure: go.Figure) -> go.Figure:

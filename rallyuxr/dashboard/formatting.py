@@ -171,6 +171,15 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else _sign(value, False) + _digits(abs(value))
 
 
+def count(number: int, noun: str) -> str:
+    """So many of something.
+
+    >>> count(1, "day"), count(1400, "problem")
+    ('1 day', '1,400 problems')
+    """
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def hundredths(value: float) -> str:
     """A correlation or the like in two decimals.
 
@@ -213,7 +222,7 @@ def window(start: datetime, end: datetime, zone: tzinfo) -> str:
     if days % 1 or start.astimezone(UTC).time() != time():
         return f"{moment(start, zone)} to {moment(end, zone)}"
     last = end - timedelta(days=1)
-    return f"{day(start, UTC)} to {day(last, UTC)} ({days:.0f} {'day' if days == 1 else 'days'}, UTC)"
+    return f"{day(start, UTC)} to {day(last, UTC)} ({count(round(days), 'day')}, UTC)"
 
 
 def plain(text: str) -> str:

@@ -282,10 +282,18 @@ def test_a_year_of_hours_draws_in_few_points(analysis: ExperimentAnalysis):
     assert len(json.dumps(figure.to_plotly_json(), default=str)) < 400_000
 
 
-def test_a_forest_shows_asymmetric_intervals():
-    figure = figures.forest([figures.Estimate("a", 2.0, 1.0, 5.0), figures.Estimate("b", 1.0, None, None)], "USD")
+def test_a_forest_shows_asymmetric_intervals_and_names_that_are_no_markup():
+    rows = [
+        figures.Estimate("<b>a</b>", 2.0, 1.0, 5.0, "+$2 ($1 to $5)"),
+        figures.Estimate("a name that goes on and on for more than a phone is wide", 1.0, None, None, "+$1 (—)"),
+    ]
+    figure = figures.forest(rows, "USD")
     assert figure.data[0].error_x.array.tolist()[0] == 3.0
     assert figure.data[0].error_x.arrayminus.tolist()[0] == 1.0
+    first, second = (annotation.text for annotation in figure.layout.annotations)
+    assert first == "&lt;b&gt;a&lt;/b&gt;  <b>+$2</b>"
+    assert second == "a name that goes on and on for more tha…  <b>+$1</b>"
+    assert figure.data[0].text[1].endswith("wide: +$1 (—)")
 
 
 def test_an_interval_reads_aloud():
