@@ -27,6 +27,7 @@ analysis = loaders.current_analysis(experiment)
 if analysis is None:
     st.subheader("On its way", anchor=False)
     lifecycle.watch_pipeline(experiment)
+    lifecycle.way_on(experiment)
     st.stop()
 
 lifecycle.watch_news(experiment)
