@@ -21,9 +21,8 @@ with left:
     plan_form.metrics(prices, problems)
     plan_form.when()
     plan_form.money(problems)
-    plan_data.source()
 with right:
     planning_panel.panel(plan, prices)
-with left:
-    upload = plan_data.details(plan, prices, problems)
-    launch.button(plan, upload, problems)
+plan_data.source()
+upload = plan_data.details(plan, prices, problems)
+launch.button(plan, upload, problems)

@@ -62,7 +62,7 @@ def metrics(prices: Mapping[str, MetricValue], found: Mapping[str, str]) -> None
         price = prices.get(metric_id)
         name.markdown(f"**{f.plain(price.name if price else metric_id)}**")
         name.caption(
-            f.plain(f"{f.price(price.dollars_per_unit, price.currency)} per {f.one(price.unit)}")
+            f.plain(f"{f.price(price.dollars_per_unit, price.currency)} {f.per(price.unit, price.exposure)}")
             if price
             else "no price yet"
         )
@@ -102,7 +102,7 @@ def when() -> None:
     )
     days = (value("last day") - value("first day")).days + 1
     uneven = [
-        f"the {what} has {count} days"
+        f"the {what} has {f.count(count, 'day')}"
         for what, count in (("experiment", days), ("baseline", value("baseline")))
         if count % 7
     ]
@@ -113,7 +113,7 @@ def when() -> None:
             f":material/info: {' and '.join(uneven)}. Whole weeks are safer: weekdays weigh alike before and after."
         )
     else:
-        st.caption(f"{days} days after {value('baseline')} days of baseline: whole weeks.")
+        st.caption(f"{days} days after {f.count(value('baseline'), 'day')} of baseline: whole weeks.")
 
 
 def money(found: Mapping[str, str]) -> None:
