@@ -66,4 +66,6 @@ session.enter()
 with widgets.explained():
     embedded_cloud()
     identity()
+    with st.sidebar:
+        widgets.choose_image_format()
     page.run()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rallyuxr.dashboard import launch, plan_data, plan_form, planning_panel, session
+from rallyuxr.dashboard import draft, launch, plan_data, plan_form, planning_panel, session
 from rallyuxr.services import metric_values
 
 session.through_entrypoint()
@@ -12,18 +12,17 @@ prices = {price.metric_id: price for price in metric_values.list_metric_values(s
 if launch.watch(prices):
     st.stop()
 
-plan_form.begin()
+draft.begin()
 plan_form.templates()
-plan, problems = plan_form.plan()
+plan, problems = draft.plan()
 left, right = st.columns([3, 2], gap="large")
 with left:
     plan_form.what(problems)
     plan_form.metrics(prices, problems)
     plan_form.when()
     plan_form.money(problems)
-    plan_data.source()
 with right:
     planning_panel.panel(plan, prices)
-with left:
-    upload = plan_data.details(plan, prices, problems)
-    launch.button(plan, upload, problems)
+plan_data.source()
+upload = plan_data.details(plan, prices, problems)
+launch.button(plan, upload, problems)

@@ -13,14 +13,19 @@ session.through_entrypoint()
 st.title("Merchants")
 merchants = merchant_loaders.merchants()
 if not merchants:
-    widgets.empty("No merchants yet", "Register one on the page **Order form**, then enter its first order.")
+    widgets.empty("No merchants yet", "Register the first one, then enter its first order.")
+    st.page_link("pages/order_form.py", label="Open the order form", icon=":material/shopping_cart:")
     st.stop()
 
 now = session.connection().clock()
-with st.sidebar:
+who, when, by, against = st.columns([3, 4, 2, 3])
+with who:
     merchant = merchant_widgets.pick_merchant(merchants)
+with when:
     first, last = merchant_widgets.pick_range(merchant, now)
+with by:
     granularity = merchant_widgets.pick_granularity(first, last)
+with against:
     compare = merchant_widgets.pick_comparison()
 
 analytics = merchant_loaders.analytics(merchant.merchant_id, granularity, first, last, compare)

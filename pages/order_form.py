@@ -9,15 +9,16 @@ RECENT = 15
 
 st.title("Order form")
 merchants = merchant_loaders.merchants()
-with st.sidebar.expander("Register a merchant", expanded=not merchants, icon=":material/storefront:"):
-    merchant_widgets.register_merchant()
+session.require("analyst")
 if not merchants:
-    widgets.empty("No merchants yet", "Register the first one in the sidebar.")
+    widgets.empty("No merchants yet", "Register the first one; then enter its orders here.")
+    merchant_widgets.register_merchant()
     st.stop()
 
-session.require("analyst")
-with st.sidebar:
+with st.container(horizontal=True, vertical_alignment="bottom"):
     merchant = merchant_widgets.pick_merchant(merchants)
+    with st.popover("Register a merchant", icon=":material/storefront:"):
+        merchant_widgets.register_merchant()
 
 order = order_entry.details(merchant, session.connection().clock())
 st.subheader("Articles")

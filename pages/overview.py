@@ -17,7 +17,7 @@ if not experiments:
         "The example is simulated and says so everywhere.",
         icon=":material/query_stats:",
     )
-    with st.container(horizontal=True, horizontal_alignment="center"):
+    with st.container(horizontal=True, horizontal_alignment="center", vertical_alignment="center"):
         example.button()
         st.page_link("pages/create.py", label="Create the first experiment", icon=":material/add_circle:")
     st.stop()

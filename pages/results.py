@@ -27,6 +27,7 @@ analysis = loaders.current_analysis(experiment)
 if analysis is None:
     st.subheader("On its way", anchor=False)
     lifecycle.watch_pipeline(experiment)
+    lifecycle.way_on(experiment)
     st.stop()
 
 lifecycle.watch_news(experiment)
@@ -41,7 +42,7 @@ headline.truth(analysis)
 data = loaders.published(experiment.id, analysis.data_version).data
 panels = {
     "Metrics": lambda: metric_detail.panel(analysis, data),
-    "Money": lambda: metric_detail.money(analysis),
+    "Money": lambda: metric_detail.money(analysis, data),
     "Assumptions": lambda: metric_detail.assumption_list(analysis),
     "How it was made": lambda: metric_detail.derivations(analysis),
     "What if": lambda: what_if.panel(experiment, analysis),

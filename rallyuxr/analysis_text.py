@@ -21,11 +21,10 @@ def as_text(analysis: ExperimentAnalysis, plan: ExperimentPlan) -> str:
         >>> print(as_text(analyze(simulate(plan), {}, experiment=plan), plan).splitlines()[0])
         Checkout (SIMULATED)
     """
-    currency = analysis.economic_impact.currency
     table = _table(
         ["metric", "treatment", "control", "effect", f"{plan.confidence_level}% interval", "p", "worth"],
         (
-            _row(metric_id, result, analysis.economic_impact.metric_breakdown.get(metric_id), analysis, currency)
+            _row(metric_id, result, analysis.economic_impact.metric_breakdown.get(metric_id), analysis)
             for metric_id, result in analysis.did_results.items()
         ),
     )
@@ -39,12 +38,10 @@ def _heading(analysis: ExperimentAnalysis, plan: ExperimentPlan) -> Iterable[str
     yield f"{period.start_date:%Y-%m-%d %H:%M} to {period.end_date:%Y-%m-%d %H:%M} UTC; baseline: {baseline}"
 
 
-def _row(
-    metric_id: str, result: DidResult, impact: MetricImpact | None, analysis: ExperimentAnalysis, currency: str
-) -> list[str]:
+def _row(metric_id: str, result: DidResult, impact: MetricImpact | None, analysis: ExperimentAnalysis) -> list[str]:
     snapshot = analysis.metric_values_snapshot.get(metric_id)
     scale, unit = (snapshot.unit_scale, snapshot.unit) if snapshot and snapshot.unit != "unit" else (1.0, "")
-    effect = result.estimate.estimate
+    effect, amount = result.estimate.estimate, impact.dollar_impact if impact else None
     return [
         metric_id,
         _number(result.treatment_mean),
@@ -52,7 +49,7 @@ def _row(
         ABSENT if effect is None else effect_text(effect * scale, unit).rstrip(),
         _interval(result.confidence_interval, scale),
         ABSENT if result.p_value is None else f"{result.p_value:.2g}",
-        ABSENT if impact is None or impact.dollar_impact is None else money_text(impact.dollar_impact, currency),
+        ABSENT if amount is None or snapshot is None else money_text(amount, snapshot.currency),
     ]
 
 

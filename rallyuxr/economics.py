@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from types import EllipsisType
 from typing import TypeVar
 
 import scipy
@@ -176,7 +177,7 @@ def reprice(
     prices: Mapping[str, MetricValue | PriceSnapshot],
     *,
     projection: Projection | None = None,
-    cost: Decimal | None = None,
+    cost: Decimal | EllipsisType | None = ...,
 ) -> EconomicImpact:
     """What would the same effects be worth at other prices, horizon or cost? Nothing is stored.
 
@@ -187,8 +188,10 @@ def reprice(
     ----------
     prices
         Prices that replace the snapshot's; the others stay.
-    projection, cost
-        Replace the analysis' own where given.
+    projection
+        Replaces the analysis' own where given.
+    cost
+        Replaces the analysis' own where given; None is no cost, and then there is no return on it.
     """
     before = analysis.economic_impact
     effects = {name: metric_effect(result) for name, result in analysis.did_results.items()}
@@ -199,7 +202,7 @@ def reprice(
         confidence_level=analysis.confidence_level / 100,
         projection=projection or _projection_of(before),
         expected=analysis.expected_outcome,
-        cost=before.cost if cost is None else cost,
+        cost=before.cost if isinstance(cost, EllipsisType) else cost,
         total_dof=before.total_dof,
         critical_value=before.critical_value,
         doubt=before.verdict.main_doubt if before.verdict else None,

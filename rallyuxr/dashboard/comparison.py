@@ -34,8 +34,9 @@ def panel(experiment: ExperimentDefinition, shown: ExperimentAnalysis) -> None:
     )
     other = loaders.analysis(experiment.id, chosen)
     pair = {"Newest": shown, "Compared": other}
+    figure = figures.forest(list(_totals(pair)), f"Observed impact ({shown.economic_impact.currency})")
     widgets.chart(
-        figures.forest(list(_totals(pair)), f"Observed impact ({shown.economic_impact.currency})"),
+        figures.mark_simulated(figure) if shown.data_source == "simulator" else figure,
         name="comparison",
         alt="; ".join(f"{name}: {_total(analysis)}" for name, analysis in pair.items()),
     )
@@ -52,6 +53,7 @@ def _totals(pair: dict[str, ExperimentAnalysis]) -> Iterator[figures.Estimate]:
                 impact.total_impact,
                 interval.lower if interval else None,
                 interval.upper if interval else None,
+                _total(analysis),
             )
 
 

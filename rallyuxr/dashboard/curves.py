@@ -1,17 +1,15 @@
-"""Arrays as charts need them: thinned without losing an extreme, gaps shown, accrued over time. Pure."""
+"""Arrays as charts need them: thinned without losing an extreme, gaps shown, days made of hours. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import exp, lgamma, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rallyuxr.models import AnalysisPeriod, DidResult, MetricImpact, MetricSeries
+from rallyuxr.models import MetricSeries
 from rallyuxr.models.results import Floats, Hours, utc64
 
 POINTS = 1200
-DAY = np.timedelta64(1, "D")
 
 
 def extremes(values: Floats, points: int = POINTS) -> NDArray[np.intp]:
@@ -73,48 +71,6 @@ def by_day(series: MetricSeries) -> MetricSeries:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Accrual:
-    """Money as it came in, by the end of each day: amount and pointwise interval, shape (days,)."""
-
-    days: Hours
-    amount: Floats
-    lower: Floats
-    upper: Floats
-
-
-def accrual(series: MetricSeries, did: DidResult, impact: MetricImpact, period: AnalysisPeriod) -> Accrual | None:
-    """One metric's dollars up to each day: the effect so far × price × exposure so far.
-
-    The effect so far is the difference-in-differences with the post window cut at that day. Its standard error is
-    the stored one, rescaled by the share of the window seen, √((1/pre + 1/τ) / (1/pre + 1/post)), so that the last
-    day shows exactly the stored amount and interval. None where either is absent.
-    """
-    estimate = did.estimate
-    if impact.dollar_impact is None or impact.interval is None or not estimate.estimate:
-        return None
-    post = by_day(series.window(period.start_date, period.end_date))
-    if not post.timestamps.size:
-        return None
-    pre = estimate.cell_means
-    offset = (pre.treatment_pre or 0.0) - (pre.control_pre or 0.0)
-    so_far = (
-        _running_mean(post.treatment, post.treatment_weight)
-        - _running_mean(post.control, post.control_weight)
-        - offset
-    )
-    elapsed = np.arange(1, post.timestamps.size + 1) / post.timestamps.size
-    exposed = np.cumsum(post.treatment_n) / post.treatment_n.sum() if impact.exposure == "participant" else elapsed
-    amount = (so_far - so_far[-1] + estimate.estimate) * impact.dollar_impact / estimate.estimate * exposed
-    width = exposed * _width_over_time(elapsed, period)
-    return Accrual(
-        post.timestamps + DAY,
-        amount,
-        amount - width * (impact.dollar_impact - impact.interval.lower),
-        amount + width * (impact.interval.upper - impact.dollar_impact),
-    )
-
-
 def student_density(points: Floats, centre: float, scale: float, dof: float | None) -> Floats:
     """The density of `centre + scale · t(dof)`; the normal one where `dof` is absent.
 
@@ -131,16 +87,3 @@ def student_density(points: Floats, centre: float, scale: float, dof: float | No
 def window_mask(times: Hours, start: datetime, end: datetime) -> NDArray[np.bool_]:
     """Which times fall in the half-open window."""
     return np.asarray((times >= utc64(start)) & (times < utc64(end)))
-
-
-def _running_mean(values: Floats, weight: Floats) -> Floats:
-    return np.asarray(np.nancumsum(values * weight) / np.cumsum(weight))
-
-
-def _width_over_time(elapsed: Floats, period: AnalysisPeriod) -> Floats:
-    """The standard error with a share of the window seen, over the one with all of it."""
-    if period.baseline_start is None:
-        return np.asarray(1 / np.sqrt(elapsed))
-    baseline = (period.start_date - period.baseline_start).total_seconds() / 86_400
-    pre, post = 1 / baseline, 1 / period.duration_days
-    return np.asarray(np.sqrt((pre + post / elapsed) / (pre + post)))

@@ -95,7 +95,7 @@ def _money_steps(price: PriceSnapshot, impact: MetricImpact) -> Iterator[Step]:
     yield Step(
         "× price",
         f.price(price.dollars_per_unit, price.currency),
-        f"per {f.one(price.unit)} and {price.exposure}, version {price.version}: {price.description}",
+        f"{f.per(price.unit, price.exposure)}, version {price.version}: {price.description}",
     )
     yield Step("× exposure", f.number(impact.exposure_quantity), EXPOSURES[price.exposure])
     if price.direction == "lower_is_better":

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 
 import plotly.graph_objects as go
 
 from rallyuxr.dashboard import figures
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard.curves import accrual, by_day
+from rallyuxr.dashboard.accrual import accrual, total_accrual
+from rallyuxr.dashboard.curves import by_day
 from rallyuxr.dashboard.reading import reading, readings
 from rallyuxr.models import ExperimentAnalysis, ExperimentData, Interval, MetricSeries
 from rallyuxr.services.results import period_means
@@ -28,19 +29,38 @@ def metric_exhibits(
     analysis: ExperimentAnalysis, data: ExperimentData | None, metric_id: str, *, zone: tzinfo, daily: bool = False
 ) -> Iterator[Exhibit]:
     """Everything there is to see about one metric; a figure whose data is absent is left out."""
+    return _labelled(analysis, _of_metric(analysis, data, metric_id, zone=zone, daily=daily))
+
+
+def total_exhibits(analysis: ExperimentAnalysis, data: ExperimentData | None) -> Iterator[Exhibit]:
+    """The breakdown of the total, how plausible each total is, and the total as it came in."""
+    return _labelled(analysis, _of_total(analysis, data))
+
+
+def _labelled(analysis: ExperimentAnalysis, exhibits: Iterator[Exhibit]) -> Iterator[Exhibit]:
+    """What the simulator made says so in every picture."""
+    for exhibit in exhibits:
+        if analysis.data_source == "simulator":
+            figures.mark_simulated(exhibit.figure)
+        yield exhibit
+
+
+def _of_metric(
+    analysis: ExperimentAnalysis, data: ExperimentData | None, metric_id: str, *, zone: tzinfo, daily: bool
+) -> Iterator[Exhibit]:
     did = analysis.did_results[metric_id]
     impact = analysis.economic_impact.metric_breakdown.get(metric_id)
     metric, period = reading(analysis, metric_id), analysis.experiment_period
-    currency = analysis.economic_impact.currency
+    currency = metric.currency
     effect = metric.change(did.estimate.estimate)
     series = data.series.get(metric_id) if data else None
     shown = _arms(data, metric_id) if data else None
     if shown is not None:
-        shown = by_day(shown) if daily else shown
+        shown, zone, axis = (by_day(shown), UTC, "Day") if daily else (shown, zone, "Time")
         yield Exhibit(
             "Both arms over time",
             f"{metric_id}-arms",
-            figures.arms(shown, did, period, unit=metric.unit, scale=metric.scale, zone=zone),
+            figures.arms(shown, did, period, unit=metric.unit, scale=metric.scale, zone=zone, axis=axis),
             f"{metric.name} of treatment and control over time. The effect is {effect}: {did.verdict.sentence}",
         )
     if did.event_study.days:
@@ -52,7 +72,7 @@ def metric_exhibits(
         )
     if impact is None or impact.dollar_impact is None:
         return
-    amount = f.money(impact.dollar_impact, currency, signed=True)
+    amount = metric.money(impact.dollar_impact)
     if series is not None and (accrued := accrual(series, did, impact, period)):
         yield Exhibit(
             "Dollars as they came in",
@@ -76,8 +96,7 @@ def metric_exhibits(
         )
 
 
-def total_exhibits(analysis: ExperimentAnalysis) -> Iterator[Exhibit]:
-    """The breakdown of the total, and how plausible each total is."""
+def _of_total(analysis: ExperimentAnalysis, data: ExperimentData | None) -> Iterator[Exhibit]:
     impact = analysis.economic_impact
     if impact.total_impact is None:
         return
@@ -107,6 +126,13 @@ def total_exhibits(analysis: ExperimentAnalysis) -> Iterator[Exhibit]:
                 truth=planted_total(analysis),
             ),
             f"Distribution of the total around {amount}; interval {bounds}.",
+        )
+    if data is not None and (accrued := total_accrual(analysis, data.series)):
+        yield Exhibit(
+            "All dollars as they came in",
+            "cumulative",
+            figures.cumulative_dollars(accrued, impact.currency),
+            f"Cumulative dollars of all counted metrics, {amount} in the end.",
         )
 
 

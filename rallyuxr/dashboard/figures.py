@@ -7,11 +7,13 @@ kind of colour blindness, and no meaning hangs on colour alone: lines are named,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
-from rallyuxr.dashboard.curves import Accrual, extremes, local_times, student_density, window_mask, with_gaps
+from rallyuxr.dashboard.accrual import Accrual
+from rallyuxr.dashboard.curves import extremes, local_times, student_density, window_mask, with_gaps
 from rallyuxr.dashboard.formatting import currency_mark, money, short_money
 from rallyuxr.models import AnalysisPeriod, DidResult, EconomicImpact, EventStudy, Interval, MetricSeries
 from rallyuxr.models.results import Floats, Hours, utc64
@@ -22,14 +24,25 @@ NEUTRAL = "#8a8f98"
 GAIN = "#2a9d7f"
 LOSS = "#c8553d"
 TRUTH = "#b0578d"
+SIMULATED = "#9a62d0"
 HEIGHT = 340
+LONGEST_NAME = 40
+FONT = "Arial, Helvetica, sans-serif"
+"""A font that saved pictures have too: a web font is gone in them, and wider letters are cut off."""
 
 
 def arms(
-    series: MetricSeries, did: DidResult, period: AnalysisPeriod, *, unit: str, scale: float, zone: tzinfo
+    series: MetricSeries,
+    did: DidResult,
+    period: AnalysisPeriod,
+    *,
+    unit: str,
+    scale: float,
+    zone: tzinfo,
+    axis: str = "Time",
 ) -> go.Figure:
-    """Both arms over time, the baseline shaded; counterfactual is control moved by the baseline's difference."""
-    figure = _frame(f"Mean ({_axis_unit(unit)})", f"Time ({zone})")
+    """Both arms over time, the baseline shaded; the dashed line is control moved by the baseline's difference."""
+    figure = _frame(f"Mean ({_axis_unit(unit)})", f"{axis} ({zone})")
     for name, values, colour, symbol in (
         ("Control", series.control, CONTROL, "dot"),
         ("Treatment", series.treatment, TREATMENT, "solid"),
@@ -39,7 +52,7 @@ def arms(
     if cells.treatment_pre is not None and cells.control_pre is not None:
         post = window_mask(series.timestamps, period.start_date, period.end_date)
         expected = (series.control[post] + cells.treatment_pre - cells.control_pre) * scale
-        _line(figure, series.timestamps[post], expected, zone, name="Treatment, had nothing changed", dash="dash")
+        _line(figure, series.timestamps[post], expected, zone, name="Without the change", dash="dash")
     if period.baseline_start is not None:
         start, end = local_times(np.array([utc64(period.baseline_start), utc64(period.start_date)]), zone)
         figure.add_vrect(start, end, fillcolor=NEUTRAL, opacity=0.14, line_width=0, layer="below")
@@ -67,9 +80,7 @@ def event_study(study: EventStudy, period: AnalysisPeriod, *, unit: str, scale: 
 
 def cumulative_dollars(accrued: Accrual, currency: str) -> go.Figure:
     """Dollars by the end of each day; the last day is the observed impact with its interval."""
-    figure = _frame(f"Observed so far ({currency})", "End of day (UTC)").update_yaxes(
-        tickprefix=currency_mark(currency)
-    )
+    figure = _frame(f"Observed so far ({currency})", "End of day (UTC)").update_yaxes(_money(currency))
     _band(figure, accrued.days, accrued.lower, accrued.upper, name="Interval of each day")
     figure.add_scatter(
         x=accrued.days, y=accrued.amount, name="Observed impact", line={"color": TREATMENT, "width": 2.5}
@@ -101,8 +112,7 @@ def total_distribution(
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
     if truth is not None:
         figure.add_vline(x=truth, line={"color": TRUTH, "dash": "dash"}, annotation_text="Planted truth")
-    figure.update_xaxes(tickprefix=currency_mark(currency))
-    return figure.update_yaxes(showticklabels=False, showgrid=False)
+    return figure.update_xaxes(_money(currency)).update_yaxes(showticklabels=False, showgrid=False)
 
 
 def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
@@ -121,19 +131,19 @@ def waterfall(impact: EconomicImpact, names: Mapping[str, str]) -> go.Figure:
         totals={"marker": {"color": TREATMENT}},
         connector={"line": {"color": NEUTRAL, "width": 1}},
     )
-    figure.update_xaxes(tickprefix=currency_mark(impact.currency)).update_yaxes(autorange="reversed")
+    figure.update_xaxes(_money(impact.currency)).update_yaxes(autorange="reversed")
     return figure.update_layout(showlegend=False, hovermode="closest")
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One row of a forest plot: a named value with its interval, and the truth where it is known."""
+    """One row of a forest plot: a named value with its interval, and the same in words."""
 
     name: str
     value: float
     lower: float | None
     upper: float | None
-    truth: float | None = None
+    words: str
 
 
 def steps(times: Sequence[datetime], values: Sequence[float], *, axis: str) -> go.Figure:
@@ -154,25 +164,43 @@ def detectable(days: Sequence[int], effects: Sequence[float], *, axis: str) -> g
 
 
 def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:
-    """Values with intervals, one a line, against zero; the first row on top."""
-    figure = _frame("", axis, height=110 + 44 * len(rows))
-    names = [row.name for row in rows]
+    """Values with intervals against zero, one a line, the first on top.
+
+    Names and amounts stand above their lines, so that long ones leave the plot its width on a phone too.
+    """
+    figure = _frame("", axis, height=90 + 56 * len(rows))
+    lines = list(range(len(rows)))
     values = _floats([row.value for row in rows])
     figure.add_scatter(
-        x=values, y=names, mode="markers", name="Estimate", marker={"color": TREATMENT, "size": 10},
+        x=values, y=lines, mode="markers", name="Estimate", marker={"color": TREATMENT, "size": 10},
         error_x={
             "type": "data", "symmetric": False, "color": TREATMENT, "thickness": 2,
             "array": _floats([row.upper for row in rows]) - values,
             "arrayminus": values - _floats([row.lower for row in rows]),
         },
+        text=[escape(f"{row.name}: {row.words}") for row in rows], hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
-    if any(row.truth is not None for row in rows):
-        figure.add_scatter(
-            x=_floats([row.truth for row in rows]), y=names, mode="markers", name="Planted truth",
-            marker={"color": TRUTH, "symbol": "diamond-open", "size": 12, "line": {"width": 2}},
+    for line, row in zip(lines, rows, strict=True):
+        name = row.name if len(row.name) <= LONGEST_NAME else f"{row.name[: LONGEST_NAME - 1]}…"
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=line, yshift=19, showarrow=False, align="left",
+            text=f"{escape(name)}  <b>{escape(row.words.split(' (')[0])}</b>",
         )  # fmt: skip
-    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
-    return figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+        figure.add_shape(x0=0, x1=0, y0=line - 0.2, y1=line + 0.3, line={"color": NEUTRAL, "dash": "dot"})
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.9], showticklabels=False, showgrid=False, zeroline=False)
+    return figure.update_layout(hovermode="closest", showlegend=False)
+
+
+def mark_simulated(figure: go.Figure) -> go.Figure:
+    """Say it in the figure itself, so that a saved picture says it too."""
+    corner = {"x": 1, "xref": "container", "xanchor": "right", "y": 0, "yref": "container", "yanchor": "bottom"}
+    label = {"text": "SIMULATED", "font": {"size": 11, "color": SIMULATED}, "pad": {"b": 6, "r": 8}}
+    return figure.update_layout(title={**corner, **label})
+
+
+def _money(currency: str) -> dict[str, object]:
+    """An axis of amounts."""
+    return {"tickprefix": currency_mark(currency), "separatethousands": True, "hoverformat": ",.2f"}
 
 
 def _frame(y_title: str, x_title: str, *, height: int = HEIGHT) -> go.Figure:
@@ -184,7 +212,7 @@ def _frame(y_title: str, x_title: str, *, height: int = HEIGHT) -> go.Figure:
             "hovermode": "x unified",
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "xaxis": {"title": {"text": x_title}, "automargin": True},
-            "yaxis": {"title": {"text": y_title}, "automargin": True},
+            "yaxis": {"title": {"text": y_title}, "automargin": True, "hoverformat": ",.4~r"},
             "dragmode": "pan",
         }
     )

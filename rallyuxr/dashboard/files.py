@@ -36,7 +36,7 @@ def panel(experiment: ExperimentDefinition, analysis: ExperimentAnalysis) -> Non
             mime=mime,
         )
     st.caption(
-        "Each chart has a camera in its corner that saves it as PNG or SVG, whichever is chosen above the charts."
+        "Each chart has a camera in its corner that saves it as PNG or SVG, whichever is chosen in the sidebar."
     )
 
 

@@ -1,7 +1,7 @@
 """Numbers, money and times as a person reads them, aloud too. Nothing here touches Streamlit."""
 
 import re
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import floor, log10
 from typing import Final
@@ -114,6 +114,15 @@ def one(unit: str) -> str:
     return unit[:-1] if unit.endswith("s") and not unit.endswith("ss") else unit
 
 
+def per(unit: str, exposure: str) -> str:
+    """What a price is for, after "per": a unit, and each participant or day where it multiplies.
+
+    >>> per("%", "participant"), per("seconds", "day"), per("$", "experiment")
+    ('per percentage point and participant', 'per second and day', 'per dollar over the experiment')
+    """
+    return f"per {one(unit)} " + ("over the experiment" if exposure == "experiment" else f"and {exposure}")
+
+
 def relative(fraction: float | None) -> str:
     """A fraction of the counterfactual mean, in percent.
 
@@ -156,6 +165,15 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else _sign(value, False) + _digits(abs(value))
 
 
+def count(number: int, noun: str) -> str:
+    """So many of something.
+
+    >>> count(1, "day"), count(1400, "problem")
+    ('1 day', '1,400 problems')
+    """
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def hundredths(value: float) -> str:
     """A correlation or the like in two decimals.
 
@@ -184,6 +202,21 @@ def day(at: datetime, zone: tzinfo) -> str:
     """
     local = at.astimezone(zone)
     return f"{local.day} {local:%b %Y}"
+
+
+def window(start: datetime, end: datetime, zone: tzinfo) -> str:
+    """A half-open window: whole UTC days by their first and last, anything else as times in the reader's zone.
+
+    >>> from datetime import UTC; window(datetime(2025, 1, 15, tzinfo=UTC), datetime(2025, 1, 29, tzinfo=UTC), UTC)
+    '15 Jan 2025 to 28 Jan 2025 (14 days, UTC)'
+    >>> window(datetime(2025, 1, 15, 9, tzinfo=UTC), datetime(2025, 1, 29, tzinfo=UTC), UTC)
+    '15 Jan 2025, 09:00 UTC to 29 Jan 2025, 00:00 UTC'
+    """
+    days = (end - start) / timedelta(days=1)
+    if days % 1 or start.astimezone(UTC).time() != time():
+        return f"{moment(start, zone)} to {moment(end, zone)}"
+    last = end - timedelta(days=1)
+    return f"{day(start, UTC)} to {day(last, UTC)} ({count(round(days), 'day')}, UTC)"
 
 
 def plain(text: str) -> str:

@@ -30,10 +30,10 @@ def title(experiment: ExperimentDefinition) -> None:
         if experiment.data_source == "simulator":
             widgets.simulated_badge()
         zone = session.time_zone()
-        st.caption(
-            f"{f.moment(experiment.start_date, zone)} to {f.moment(experiment.end_date, zone)}, "
-            f"baseline of {experiment.baseline_days} days before"
+        before = (
+            f"{experiment.baseline_days} days of baseline before" if experiment.baseline_days else "no baseline"
         )
+        st.caption(f"{f.window(experiment.start_date, experiment.end_date, zone)}, {before}")
     if experiment.description:
         st.markdown(f.plain(experiment.description))
 
@@ -100,5 +100,13 @@ def _paid_back(impact: EconomicImpact, level: str) -> tuple[str, str, str]:
 
 def _interval(level: str, interval: Interval | None, impact: EconomicImpact) -> str:
     if interval is None:
-        return impact.reason or "The data give no interval"
+        return _absent(impact)
     return f"{level} {f.money_interval(interval, impact.currency)}"
+
+
+def _absent(impact: EconomicImpact) -> str:
+    """Why there is no amount: what keeps each metric out of the total, or what the analysis says of the total."""
+    kept_out = dict.fromkeys(part.reason for part in impact.metric_breakdown.values() if part.reason)
+    if impact.total_impact is None and kept_out:
+        return f"No metric enters the total: {'; '.join(map(str, kept_out))}"
+    return (impact.reason or "The data give no interval").capitalize()

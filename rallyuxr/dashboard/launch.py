@@ -5,7 +5,7 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import streamlit as st
 
-from rallyuxr.dashboard import lifecycle, loaders, plan_data, plan_form, session, widgets
+from rallyuxr.dashboard import draft, lifecycle, loaders, plan_data, plan_form, session, widgets
 from rallyuxr.dashboard.formatting import plain
 from rallyuxr.errors import RallyError
 from rallyuxr.ingest import Upload
@@ -20,10 +20,10 @@ def button(plan: CreateExperiment | None, upload: Upload | None, problems: Mappi
     if error := st.session_state.pop(FAILED, None):
         widgets.failure(error)
     missing = plan is not None and plan.data_source == "upload" and (upload is None or upload.data is None)
-    if plan_form.value("attempted") and problems:
+    if draft.value("attempted") and problems:
         st.error("Not created: correct what is marked above.", icon=":material/error:")
-        plan_form.problem(problems, plan_form.PLAN)
-    if plan_form.value("attempted") and missing:
+        plan_form.problem(problems, draft.PLAN)
+    if draft.value("attempted") and missing:
         st.error(
             "Not created: choose a file that reads without problems, or another source.", icon=":material/error:"
         )
@@ -84,11 +84,11 @@ def _late_file(experiment: ExperimentDefinition, prices: Mapping[str, MetricValu
 
 
 def _create(plan: CreateExperiment | None, upload: Upload | None) -> None:
-    st.session_state[plan_form.key("attempted")] = True
+    st.session_state[draft.key("attempted")] = True
     if plan is None:
         return
-    draft = st.session_state.setdefault(DRAFT, str(uuid4()))
-    request_id = str(uuid5(NAMESPACE_OID, draft + plan.model_dump_json()))
+    identity = st.session_state.setdefault(DRAFT, str(uuid4()))
+    request_id = str(uuid5(NAMESPACE_OID, identity + plan.model_dump_json()))
     try:
         session.require("analyst")
         made = experiments.create_experiment(session.context(), plan, request_id=request_id)
@@ -97,7 +97,7 @@ def _create(plan: CreateExperiment | None, upload: Upload | None) -> None:
         return
     st.session_state[CREATED] = made.id
     del st.session_state[DRAFT]
-    plan_form.clear()
+    draft.clear()
     if upload is not None:
         _publish(made.id, upload)
 

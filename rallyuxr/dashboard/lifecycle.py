@@ -22,7 +22,7 @@ COST = "cost to store"
 STEPS = {
     "saved": "Saved",
     "data": "Data arrived",
-    "analysis": "Stream delivered it, and it was analysed",
+    "analysis": "Delivered and analysed",
     "done": "Done",
 }
 
@@ -60,6 +60,17 @@ def watch_pipeline(experiment: ExperimentDefinition) -> None:
         if loaders.experiment(experiment.id).finding is not None:
             st.rerun()
         pipeline(experiment.id)
+
+
+def way_on(experiment: ExperimentDefinition) -> None:
+    """Where a file is taken and where one can still cancel."""
+    if session.caller().may("analyst"):
+        st.page_link(
+            "pages/create.py",
+            label="Upload its file, or cancel it" if experiment.data_source == "upload" else "Cancel it",
+            icon=":material/arrow_forward:",
+            query_params={"experiment": experiment.id},
+        )
 
 
 def pipeline(experiment_id: str) -> None:

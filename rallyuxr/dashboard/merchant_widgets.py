@@ -59,8 +59,10 @@ def pick_range(merchant: Merchant, now: datetime) -> tuple[date, date]:
 def pick_granularity(first: date, last: date) -> AnalyticsGranularity:
     """Hours or days; hours for at most a quarter of a year."""
     short = last - first <= timedelta(days=MOST_HOURLY_DAYS)
-    chosen = st.radio("By", ["day", "hour"], horizontal=True, disabled=not short, key="granularity")
-    return "hourly" if short and chosen == "hour" else "daily"
+    chosen = st.segmented_control(
+        "By", ["Day", "Hour"], default="Day", required=True, disabled=not short, key="granularity"
+    )
+    return "hourly" if short and chosen == "Hour" else "daily"
 
 
 def pick_comparison() -> Comparison | None:

@@ -15,9 +15,9 @@ def panel(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
     charts(analysis, data)
 
 
-def money(analysis: ExperimentAnalysis) -> None:
-    """Where the dollars come from, how plausible each total is, and how it was added up."""
-    draw(list(evidence.total_exhibits(analysis)))
+def money(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
+    """Where the dollars come from, how plausible each total is, how they came in, and how they were added up."""
+    draw(list(evidence.total_exhibits(analysis, data)))
     steps(derivation.total_steps(analysis))
 
 
@@ -35,7 +35,6 @@ def charts(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
         daily = st.segmented_control(
             "Detail", ["Days", "Hours"], default="Days", required=True, key="detail of the series"
         )
-        st.segmented_control("Camera saves", ["PNG", "SVG"], default="PNG", required=True, key="image format")
     exhibits = list(
         evidence.metric_exhibits(analysis, data, metric_id, zone=session.time_zone(), daily=daily == "Days")
     )
@@ -46,9 +45,10 @@ def charts(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
 
 
 def draw(exhibits: list[evidence.Exhibit]) -> None:
-    """Figures two in a row, one in a row on a phone."""
+    """Figures two in a row, one in a row on a phone; an odd one out takes the whole width."""
     for left in range(0, len(exhibits), 2):
-        for column, exhibit in zip(st.columns(2), exhibits[left : left + 2], strict=False):
+        pair = exhibits[left : left + 2]
+        for column, exhibit in zip(st.columns(len(pair)), pair, strict=True):
             with column:
                 st.markdown(f"##### {exhibit.title}")
                 widgets.chart(exhibit.figure, name=exhibit.name, alt=exhibit.alt)

@@ -41,7 +41,6 @@ def _row(
 ) -> dict[str, str]:
     metric = reading(analysis, metric_id)
     lower, upper, p = _uncertainty(did, analysis.running)
-    currency = analysis.economic_impact.currency
     return {
         "Metric": metric.name,
         "Role": did.role.capitalize(),
@@ -49,7 +48,7 @@ def _row(
         f"{did.confidence_level:.0f}% interval": metric.interval(lower, upper),
         "Relative": f.relative(did.estimate.relative.estimate),
         "p-value": f.pvalue(p),
-        "Dollars": f.money(impact.dollar_impact, currency, signed=True) if impact else f.ABSENT,
+        "Dollars": metric.money(impact.dollar_impact) if impact else f.ABSENT,
         "Verdict": _verdict(did),
     }
 

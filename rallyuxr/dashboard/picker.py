@@ -10,6 +10,8 @@ NEWEST = 50
 def experiment_id() -> str | None:
     """The experiment in the address, `?experiment=…`, or the one chosen from the list; None while there is none."""
     linked = st.query_params.get("experiment")
+    if linked is None:
+        st.title("Results")
     listed = {row.id: row for row in loaders.newest_experiments(NEWEST)}
     if linked is None and not listed:
         widgets.empty(
@@ -25,6 +27,11 @@ def experiment_id() -> str | None:
         placeholder="Choose an experiment",
         key=f"experiment shown, from {linked}",
     )
-    if chosen and chosen != linked:
+    if chosen is None:
+        st.caption(
+            f"The {NEWEST} newest are listed here; the overview finds every experiment and ranks them by worth."
+        )
+        st.page_link("pages/overview.py", label="Open the overview", icon=":material/monitoring:")
+    elif chosen != linked:
         st.query_params["experiment"] = chosen
     return chosen

@@ -8,7 +8,8 @@ import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.plan_form import key, problem, value
+from rallyuxr.dashboard.draft import key, value
+from rallyuxr.dashboard.plan_form import problem
 from rallyuxr.dashboard.reading import Reading
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
@@ -17,10 +18,10 @@ from rallyuxr.services import merchants
 from rallyuxr.simulation import default_metric
 
 SOURCES = {
-    "upload": "A file",
-    "simulator": "The simulator",
-    "orders": "Merchants' orders",
-    "api": "The API, later",
+    "upload": "File",
+    "simulator": "Simulator",
+    "orders": "Orders",
+    "api": "API, later",
 }
 MAPPABLE = ("timestamp", "metric", "arm", "value", "sample_size", "unit", "period", "treated", "outcome")
 FORMS = (
@@ -115,7 +116,7 @@ def _preview(upload: Upload) -> None:
         )
         return
     st.error(
-        f"{upload.problem_count:,} problems. Nothing is stored until they are mended.", icon=":material/error:"
+        f"{f.count(upload.problem_count, 'problem')}. Nothing is stored until mended.", icon=":material/error:"
     )
     names = ("row", "column", "value", "message", "remedy")
     rows = [
@@ -161,11 +162,24 @@ def _planted(metric_id: str, usual: SimulatedMetric, price: MetricValue | None) 
         key=key(f"kind of {metric_id}"),
         persist_state="session",
     )
-    metric = Reading(price.name, price.unit, price.unit_scale) if price else Reading(metric_id, "stored units", 1.0)
     before, planted = value(f"baseline of {metric_id}"), value(f"effect of {metric_id}")
     if before is not None and planted is not None:
-        truth = f"The truth: {metric.name} goes from {metric.level(before)} to {metric.level(before + planted)}"
-        st.caption(f.plain(f"{truth}, {metric.change(planted)}. The analysis does not know it."))
+        st.caption(
+            f.plain(f"The truth: {truth(metric_id, before, planted, price)}. The analysis does not know it.")
+        )
+
+
+def truth(metric_id: str, before: float, planted: float, price: MetricValue | None) -> str:
+    """A planted effect in words, in the metric's unit where it has one.
+
+    >>> truth("visits", 40.0, 2.0, None), truth("support_contacts", 0.012, 0.0, None)
+    ('Visits goes from 40 to 42, +2', 'Support contacts stays at 0.012')
+    """
+    metric = Reading(price.name, price.unit, price.unit_scale) if price else Reading(f.words(metric_id), "", 1.0)
+    level = metric.level if price else f.number
+    if not planted:
+        return f"{metric.name} stays at {level(before)}"
+    return f"{metric.name} goes from {level(before)} to {level(before + planted)}, {metric.change(planted).strip()}"
 
 
 def _orders() -> None:

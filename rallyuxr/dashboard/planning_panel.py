@@ -7,7 +7,7 @@ import streamlit as st
 
 from rallyuxr.dashboard import figures, portfolio_panels, session, widgets
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard.plan_form import value
+from rallyuxr.dashboard.draft import value
 from rallyuxr.models import CreateExperiment, MetricValue, SimulatedMetric
 from rallyuxr.planning import PlanCurve
 from rallyuxr.services import portfolio

@@ -38,42 +38,49 @@ def _all_experiments(state: str) -> Experiments:  # noqa: ARG001
 
 
 def totals(found: Experiments) -> None:
-    """What all of them were worth, by currency, simulated ones apart."""
-    for worth in portfolio.worth(found):
+    """What all of them were worth, by currency, simulated ones apart; then what has no total."""
+    worths = portfolio.worth(found)
+    for worth in worths:
+        if not worth.counted:
+            continue
         with st.container(border=True):
             if worth.simulated:
                 widgets.simulated_badge()
-            if not worth.counted:
-                st.caption(f"No total in {worth.currency} yet; waiting for {worth.omitted}.")
-                continue
             observed, projected = st.columns(2)
             with observed:
                 _total("Observed so far", worth.observed, worth)
             with projected:
                 _total("Projected over each one's horizon", worth.projected, worth)
-            waiting = f", without a total yet: {worth.omitted}" if worth.omitted else ""
             st.caption(
-                f"Experiments counted: {worth.counted}{waiting}. Shrunk totals take out the luck of the "
-                "winners: each impact is pulled to zero by as much as it is noise."
+                f"{f.count(worth.counted, 'experiment')} counted. Shrunk totals take out the luck of the winners: "
+                "each impact is pulled to zero by as much as it is noise."
             )
+    if waiting := [worth for worth in worths if worth.omitted]:
+        st.caption(f"Without a total yet: {', '.join(map(_omitted, waiting))}.")
+
+
+def _omitted(worth: Worth) -> str:
+    simulated = ", simulated" if worth.simulated else ""
+    return f"{f.count(worth.omitted, 'experiment')} in {worth.currency}{simulated}"
 
 
 def _total(title: str, impact: PortfolioImpact, worth: Worth) -> None:
-    st.metric(title, f.money(impact.total, worth.currency, signed=True))
-    st.caption(f.plain(f"95% interval {f.money_interval(impact.total_interval, worth.currency)}"))
-    if impact.shrunk is None:
-        st.caption(f.plain(f"Shrunk: absent, {impact.reason}."))
-        return
-    shrunk, interval = (
-        f.money(impact.shrunk, worth.currency),
-        f.money_interval(impact.shrunk_interval, worth.currency),
-    )
-    st.markdown(f.plain(f"Shrunk: {shrunk} ({interval})"))
+    with st.container(gap="xxsmall"):
+        st.metric(title, f.money(impact.total, worth.currency, signed=True))
+        st.caption(f.plain(f"95% interval {f.money_interval(impact.total_interval, worth.currency)}"))
+        if impact.shrunk is None:
+            st.caption(f.plain(f"Shrunk: absent, {impact.reason}."))
+            return
+        shrunk, interval = (
+            f.money(impact.shrunk, worth.currency, signed=True),
+            f.money_interval(impact.shrunk_interval, worth.currency),
+        )
+        st.markdown(f.plain(f"Shrunk: {shrunk} ({interval})"))
 
 
 def chosen(found: Experiments) -> Experiments:
     """Those that the search and the filter leave, in the order asked for."""
-    search, status, order = st.columns([3, 4, 2], vertical_alignment="bottom")
+    search, status, order = st.columns([3, 4, 2])
     text = search.text_input("Search", key="search", bind="query-params", placeholder="name or description")
     kept = status.pills("Status", STATUSES, selection_mode="multi", format_func=f.words, key="status")
     by = order.selectbox("Order", list(ORDERS), key="order")
@@ -98,7 +105,9 @@ def impacts(shown: Experiments) -> None:
         counts = Counter(one.name for one in of_currency)
         namesakes = {name for name, count in counts.items() if count > 1}
         widgets.chart(
-            figures.forest([_bar(one, namesakes) for one in of_currency], f"Observed impact ({currency})"),
+            figures.forest(
+                [_bar(one, namesakes) for one in of_currency], f"Observed impact with its interval ({currency})"
+            ),
             name=f"impact-by-experiment-{currency}",
             alt=f"Observed impact with its interval of {len(of_currency)} experiments in {currency}.",
         )
@@ -114,7 +123,9 @@ def _bar(one: ExperimentDefinition, namesakes: Collection[str]) -> figures.Estim
     label = f"{one.name} {one.id[:6]}" if one.name in namesakes else one.name
     if one.data_source == "simulator":
         label += " (SIMULATED)"
-    return figures.Estimate(label, finding.total_impact, finding.total_lower, finding.total_upper)
+    amount = f.money(finding.total_impact, one.currency, signed=True)
+    words = f"{amount} ({f.money_interval(_interval(one), one.currency)})"
+    return figures.Estimate(label, finding.total_impact, finding.total_lower, finding.total_upper, words)
 
 
 def _interval(one: ExperimentDefinition) -> Interval | None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.price_history import PER, sentence
+from rallyuxr.dashboard.price_history import MORE, PER, sentence
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.errors import InvalidInput, RallyError, VersionConflict
 from rallyuxr.models import CreateMetricValue, MetricValue, UpdateMetricValue
@@ -76,7 +76,7 @@ def change(price: MetricValue) -> None:
     left, right = st.columns(2)
     with left:
         typed = st.number_input(
-            f"Price of one {f.one(price.unit)} in {price.currency}",
+            f.plain(f"One {f.one(price.unit)} {MORE[price.direction]} is worth, in {price.currency}"),
             min_value=0.0,
             value=float(price.dollars_per_unit),
             format="%g",

@@ -16,6 +16,7 @@ PER = {
     "day": "for each day of the experiment",
     "experiment": "over the whole experiment",
 }
+MORE = {"higher_is_better": "more", "lower_is_better": "less"}
 
 
 def sentence(price: MetricValue) -> str:
@@ -26,7 +27,7 @@ def sentence(price: MetricValue) -> str:
     ...     description="ten letters", category="other", last_updated="2025-01-01", version=1))
     'One percentage point more is worth $3.00 over the whole experiment.'
     """
-    more = "more" if price.direction == "higher_is_better" else "less"
+    more = MORE[price.direction]
     worth = f.price(price.dollars_per_unit, price.currency)
     return f"One {f.one(price.unit)} {more} is worth {worth} {PER[price.exposure]}."
 

@@ -18,6 +18,11 @@ class Reading:
     name: str
     unit: str
     scale: float
+    currency: str = "USD"
+
+    def money(self, amount: float | None) -> str:
+        """Its effect's worth, in the currency of its price."""
+        return f.money(amount, self.currency, signed=True)
 
     def change(self, stored: float | None) -> str:
         """An effect."""
@@ -40,8 +45,8 @@ def reading(analysis: ExperimentAnalysis, metric_id: str) -> Reading:
     """How a metric read when the analysis was made; an unpriced one reads as stored."""
     price = analysis.metric_values_snapshot.get(metric_id)
     if price is None:
-        return Reading(f.words(metric_id), "stored units", 1.0)
-    return Reading(price.name, price.unit, price.unit_scale)
+        return Reading(f.words(metric_id), "stored units", 1.0, analysis.economic_impact.currency)
+    return Reading(price.name, price.unit, price.unit_scale, price.currency)
 
 
 def readings(analysis: ExperimentAnalysis) -> dict[str, Reading]:

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from rallyuxr.dashboard import assumptions, derivation, evidence, metric_table, tables
 from rallyuxr.dashboard import formatting as f
+from rallyuxr.dashboard.figures import FONT
 from rallyuxr.dashboard.reading import reading
 from rallyuxr.models import ExperimentAnalysis, ExperimentData, ExperimentDefinition
 
@@ -45,7 +46,7 @@ def html_report(
     sections = (
         _heading(experiment, made_at, zone, simulated=simulated),
         _verdict(analysis),
-        _figures(evidence.total_exhibits(analysis)),
+        _figures(evidence.total_exhibits(analysis, data)),
         "<h2>Every metric</h2>",
         tables.html_table(metric_table.rows(analysis)),
         *(_metric(analysis, data, metric_id, zone) for metric_id in analysis.did_results),
@@ -64,7 +65,7 @@ def html_report(
 
 def _heading(experiment: ExperimentDefinition, made_at: datetime, zone: tzinfo, *, simulated: bool) -> str:
     label = '<strong class="simulated">SIMULATED: the simulator made this data</strong>' if simulated else ""
-    window = f"{f.moment(experiment.start_date, zone)} to {f.moment(experiment.end_date, zone)}"
+    window = f.window(experiment.start_date, experiment.end_date, zone)
     return (
         f"<header><h1>{escape(experiment.name)}</h1>{label}<p>{escape(experiment.description)}</p>"
         f"<p class='quiet'>{window}. Status {experiment.status}. Report of {f.moment(made_at, zone)}.</p></header>"
@@ -114,7 +115,7 @@ def _figures(exhibits: Iterable[evidence.Exhibit]) -> str:
 
 
 def _chart(exhibit: evidence.Exhibit) -> str:
-    figure = exhibit.figure.update_layout(template="plotly_white")
+    figure = exhibit.figure.update_layout(template="plotly_white", font_family=FONT)
     chart: str = to_html(
         figure, full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
     )

@@ -8,10 +8,12 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from rallyuxr.dashboard.figures import FONT
 from rallyuxr.dashboard.formatting import plain
 from rallyuxr.errors import Conflict, Forbidden, InvalidInput, NotConfigured, NotFound, RallyError, Unavailable
 from rallyuxr.models import Caution
 
+IMAGE_FORMAT = "image format"
 STYLE = Path(__file__).with_name("workbench.css")
 WAYS_ON: tuple[tuple[type[RallyError], str], ...] = (
     (Unavailable, "Nothing was lost. Wait a moment, then try again."),
@@ -65,12 +67,24 @@ def chart(figure: go.Figure, *, name: str, alt: str) -> None:
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
         "toImageButtonOptions": {"format": image_format(), "filename": name, "scale": 2},
     }
-    st.plotly_chart(figure, key=f"chart {name}", config=settings, alt=alt)
+    st.plotly_chart(figure.update_layout(font_family=FONT), key=f"chart {name}", config=settings, alt=alt)
+
+
+def choose_image_format() -> None:
+    """What every chart's camera saves, on all pages."""
+    st.segmented_control(
+        "Charts save as",
+        ["PNG", "SVG"],
+        default="PNG",
+        required=True,
+        key=IMAGE_FORMAT,
+        help="By the camera in a chart's corner. PNG for slides, SVG to edit or to print large.",
+    )
 
 
 def image_format() -> str:
     """What a chart's camera saves: png, or svg once the reader has chosen it."""
-    return str(st.session_state.get("image format", "PNG")).lower()
+    return str(st.session_state.get(IMAGE_FORMAT, "PNG")).lower()
 
 
 def download(label: str, make: Callable[[], bytes | str], *, file_name: str, mime: str) -> None:

@@ -10,7 +10,7 @@ StepName = Literal["saved", "data", "analysis", "done"]
 FailingStep = Literal["data", "analysis"]
 WAITING = {
     "simulator": "The simulator is making the data; this takes a few seconds.",
-    "upload": "Waiting for an upload: open Create, choose this experiment and upload its results.",
+    "upload": "Waiting for an upload of its results.",
     "api": "Waiting for results: send them to POST /experiments/{id}/results.",
     "orders": "Waiting for orders of the chosen merchants within the experiment's dates.",
 }

@@ -64,6 +64,8 @@ def test_what_if_moves_the_figures_and_stores_nothing(
     price.fill("0.70")
     price.press("Enter")
     expect(page.get_by_text("against the stored")).to_be_visible()
+    page.get_by_text("The change had a cost").click()
+    expect(page.get_by_text("No cost was entered").last).to_be_visible()
     assert current_analysis(ctx, example.id) == before
 
 
@@ -113,7 +115,7 @@ def test_the_report_works_offline_and_prints(
     expect(offline.get_by_role("heading", name=example.name)).to_be_visible()
     expect(offline.get_by_text("SIMULATED")).to_be_visible()
     charts = offline.locator("figure")
-    assert charts.count() == offline.locator("figure .main-svg:first-child").count() == 2 + 4 * len(example.metrics)
+    assert charts.count() == offline.locator("figure .main-svg:first-child").count() == 3 + 4 * len(example.metrics)
     with offline.expect_download() as image:
         offline.get_by_role("button", name="Save as SVG").first.click()
     assert image.value.suggested_filename == "breakdown.svg"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -57,9 +58,14 @@ def analysed(ctx: Context) -> ExperimentDefinition:
 
 
 def upload(
-    ctx: Context, name: str, *, ends_in: timedelta = timedelta(), cost: Decimal | None = Decimal(4000)
+    ctx: Context,
+    name: str,
+    *,
+    ends_in: timedelta = timedelta(),
+    cost: Decimal | None = Decimal(4000),
+    currency: str = "USD",
 ) -> ExperimentDefinition:
-    plan = example_plan(name)
+    plan = example_plan(name).model_copy(update={"currency": currency})
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     data = simulate(plan.model_copy(update={"end_date": min(plan.end_date, until)}))
     stored = plan.model_copy(update={"data_source": "upload", "end_date": plan.end_date + ends_in, "cost": cost})
@@ -110,11 +116,60 @@ def test_every_section_opens_by_its_address(analysed: ExperimentDefinition, sect
     assert sentence in texts(page)
 
 
-def test_what_if_follows_the_price(analysed: ExperimentDefinition):
+def labelled(page: AppTest, kind: str, label: str) -> Any:
+    """The last element whose label begins so: the one of the open section."""
+    return [element for element in getattr(page, kind) if element.label.startswith(label)][-1]
+
+
+def card(page: AppTest, label: str) -> str:
+    """What the last card of that name shows: the one of What if, below the stored ones."""
+    return [metric.value for metric in page.metric if metric.label == label][-1]
+
+
+def test_what_if_follows_the_price_and_goes_back(analysed: ExperimentDefinition):
     page = results_page(analysed.id, "What if")
-    page.number_input(key="what if price of average_order_value").set_value(0.70).run()
+    stored = card(page, "Observed impact")
+    labelled(page, "number_input", "Average order value").set_value(0.70).run()
     assert not page.exception
     assert "against the stored" in texts(page)
+    assert card(page, "Observed impact") != stored
+    labelled(page, "button", "Back to the stored values").click().run()
+    assert not page.exception
+    assert "Observed impact as stored" in texts(page)
+    assert card(page, "Observed impact") == stored
+
+
+def test_what_if_without_its_cost_there_is_no_return(analysed: ExperimentDefinition):
+    page = results_page(analysed.id, "What if")
+    assert card(page, "Return on cost") != "—"
+    labelled(page, "toggle", "The change had a cost").set_value(False).run()
+    assert not page.exception
+    assert card(page, "Return on cost") == "—"
+    assert "No cost was entered" in texts(page)
+    assert "Observed impact as stored" in texts(page)
+    labelled(page, "toggle", "The change had a cost").set_value(True).run()
+    labelled(page, "number_input", "Cost in USD").set_value(8000.0).run()
+    assert "on a cost of $8,000" in texts(page)
+
+
+def test_what_if_a_cost_where_none_was_entered_gives_a_return(ctx: Context):
+    mine = upload(ctx, "What if it had a cost", cost=None)
+    page = results_page(mine.id, "What if")
+    assert labelled(page, "number_input", "Cost in USD").disabled
+    labelled(page, "toggle", "The change had a cost").set_value(True).run()
+    assert card(page, "Return on cost") == "—"
+    labelled(page, "number_input", "Cost in USD").set_value(2500.0).run()
+    assert not page.exception
+    assert "on a cost of $2,500" in texts(page)
+
+
+def test_what_if_the_effect_is_a_one_off_nothing_is_projected(analysed: ExperimentDefinition):
+    page = results_page(analysed.id, "What if")
+    yearly = card(page, "Projected over 365 days")
+    labelled(page, "slider", "Horizon in days").set_value(730).run()
+    assert card(page, "Projected over 730 days") != yearly
+    labelled(page, "toggle", "The effect recurs").set_value(False).run()
+    assert card(page, "Projected") == "—"
 
 
 def test_a_cost_entered_later_gives_a_return(ctx: Context):
@@ -132,6 +187,14 @@ def test_while_it_runs_the_table_says_that_it_may_be_looked_at(ctx: Context):
     page = results_page(running.id)
     assert not page.exception
     assert "may be looked at every hour" in texts(page)
+
+
+def test_without_a_total_the_page_says_what_keeps_each_metric_out(ctx: Context):
+    abroad = upload(ctx, "Priced in another currency", currency="EUR")
+    page = results_page(abroad.id)
+    assert not page.exception
+    assert card(page, "Observed impact") == "—"
+    assert "No metric enters the total: its price is in USD, the experiment's total in EUR" in texts(page)
 
 
 def test_before_its_data_the_page_follows_the_pipeline(ctx: Context):

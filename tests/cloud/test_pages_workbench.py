@@ -206,7 +206,7 @@ def test_days_beyond_whole_weeks_are_mentioned(ctx: Context):
     first = opened.date_input(key="plan first day")
     first.set_value(opened.date_input(key="plan last day").value)
     shown(opened.run())
-    assert "the experiment has 1 days" in words(opened)
+    assert "the experiment has 1 day." in words(opened)
 
 
 def test_the_planning_panel_says_what_the_design_detects_in_units_and_dollars(ctx: Context):
@@ -256,7 +256,7 @@ def test_a_file_with_errors_is_shown_row_by_row_and_creates_nothing(ctx: Context
     lines = results_file(ctx, uploaded).decode().splitlines()
     lines[5] = lines[5].replace(lines[5].split(",")[3], "abc")
     opened = upload_form("\n".join(lines).encode(), name)
-    assert any("Nothing is stored until they are mended" in error.value for error in opened.error)
+    assert any("Nothing is stored until mended" in error.value for error in opened.error)
     press(opened, "Create the experiment")
     assert any("Not created" in error.value for error in opened.error)
     assert stored(ctx, name) == []

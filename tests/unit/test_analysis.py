@@ -108,12 +108,23 @@ def test_stored_numbers_give_back_the_total_and_answer_for_other_prices():
     doubled = reprice(stored, {metric: price(metric, "5") for metric in "abc"})
     assert doubled.total_impact == pytest.approx(2 * analysis.economic_impact.total_impact)
     assert doubled.total_std_error == pytest.approx(2 * analysis.economic_impact.total_std_error)
-    free = reprice(stored, {}, projection=Projection(recurring=False))
-    assert free.annualized_impact is None
+    once = reprice(stored, {}, projection=Projection(recurring=False))
+    assert once.annualized_impact is None
     with_price = analyze(published(three_metrics()), {"a": price("a")}, experiment=plan(*"abc"))
     added = reprice(with_price, {"b": price("b")})
     assert set(added.covariance) == {"a", "b", "c"}
     assert added.metric_breakdown["b"].counts
+
+
+def test_another_cost_moves_the_return_alone_and_no_cost_leaves_none():
+    analysis = analyze(published(three_metrics()), PRICES, experiment=plan(*"abc", cost=Decimal(3)))
+    stored = analysis.economic_impact
+    dearer, free = (reprice(analysis, {}, cost=cost) for cost in (Decimal(6), None))
+    assert dearer.roi_percentage == pytest.approx(100 * (stored.total_impact - 6) / 6)
+    assert (free.cost, free.roi_percentage, free.roi_interval) == (None, None, None)
+    assert free.break_even.reason == "without a cost any gain breaks even"
+    assert stored.total_impact == dearer.total_impact == free.total_impact
+    assert stored.total_interval == dearer.total_interval == free.total_interval
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rallyuxr.analysis import analyze
+from rallyuxr.analysis_text import as_text
 from rallyuxr.dashboard import assumptions, comparison, derivation, evidence, figures, metric_table
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard.reading import Reading, reading
@@ -135,6 +136,42 @@ def test_the_table_names_role_guardrail_and_adjusted_p(analysis: ExperimentAnaly
     assert rate["Effect"].endswith("percentage points")
 
 
+def test_a_metrics_money_is_in_the_currency_of_its_price_whatever_the_experiments():
+    abroad = analyze(
+        PublishedData("e1", 1, NOW, DATA), PRICES, experiment=PLAN.model_copy(update={"currency": "EUR"})
+    )
+    assert abroad.economic_impact.total_impact is None
+    for row in metric_table.rows(abroad):
+        assert row["Dollars"].startswith("+$")
+    printed = as_text(abroad, PLAN)
+    assert "$" in printed
+    assert "€" not in printed
+    exhibits = list(evidence.metric_exhibits(abroad, DATA, "conversion_rate", zone=UTC))
+    told = " ".join(f"{exhibit.alt} {exhibit.figure.to_json()}" for exhibit in exhibits)
+    assert "$" in told
+    assert "€" not in told + html_report(EXPERIMENT, abroad, DATA, made_at=NOW, zone=UTC)
+
+
+def test_every_picture_of_simulated_data_says_so(analysis: ExperimentAnalysis):
+    exhibits = [
+        *evidence.total_exhibits(analysis, DATA),
+        *evidence.metric_exhibits(analysis, DATA, "conversion_rate", zone=UTC),
+    ]
+    assert {exhibit.figure.layout.title.text for exhibit in exhibits} == {"SIMULATED"}
+    real = analysis.model_copy(update={"data_source": "upload"})
+    assert {exhibit.figure.layout.title.text for exhibit in evidence.total_exhibits(real, DATA)} == {None}
+
+
+def test_days_are_drawn_as_utc_days_and_hours_in_the_readers_zone(analysis: ExperimentAnalysis):
+    berlin = ZoneInfo("Europe/Berlin")
+    axes = [
+        next(evidence.metric_exhibits(analysis, DATA, "conversion_rate", zone=berlin, daily=daily)).figure
+        for daily in (True, False)
+    ]
+    assert [figure.layout.xaxis.title.text for figure in axes] == ["Day (UTC)", "Time (Europe/Berlin)"]
+    assert [figure.data[0].x[0] for figure in axes] == [datetime(2025, 1, 1), datetime(2025, 1, 1, 1)]  # noqa: DTZ001
+
+
 def test_while_running_the_always_valid_interval_is_the_one_shown(analysis: ExperimentAnalysis):
     running = analysis.model_copy(update={"running": True})
     rate = metric_table.rows(running)[0]
@@ -181,10 +218,10 @@ def test_the_planted_truth_is_held_against_every_interval(analysis: ExperimentAn
 
 
 def test_every_exhibit_has_its_own_file_name_and_words(analysis: ExperimentAnalysis):
-    shown = list(evidence.total_exhibits(analysis))
+    shown = list(evidence.total_exhibits(analysis, DATA))
     for metric_id in PLAN.metrics:
         shown += evidence.metric_exhibits(analysis, DATA, metric_id, zone=UTC)
-    assert len({exhibit.name for exhibit in shown}) == len(shown) == 2 + 4 * len(PLAN.metrics)
+    assert len({exhibit.name for exhibit in shown}) == len(shown) == 3 + 4 * len(PLAN.metrics)
     assert all(exhibit.alt.strip() and exhibit.title for exhibit in shown)
 
 
@@ -231,7 +268,7 @@ def test_the_report_stands_alone_escapes_names_and_says_simulated(analysis: Expe
     assert "&lt;One-page&gt; checkout &amp; more" in report
     assert "<One-page>" not in report
     assert "SIMULATED" in report
-    assert report.count("<figure") == 2 + 4 * len(PLAN.metrics)
+    assert report.count("<figure") == 3 + 4 * len(PLAN.metrics)
     assert "CET" in report
 
 
@@ -245,10 +282,18 @@ def test_a_year_of_hours_draws_in_few_points(analysis: ExperimentAnalysis):
     assert len(json.dumps(figure.to_plotly_json(), default=str)) < 400_000
 
 
-def test_a_forest_shows_asymmetric_intervals():
-    figure = figures.forest([figures.Estimate("a", 2.0, 1.0, 5.0), figures.Estimate("b", 1.0, None, None)], "USD")
+def test_a_forest_shows_asymmetric_intervals_and_names_that_are_no_markup():
+    rows = [
+        figures.Estimate("<b>a</b>", 2.0, 1.0, 5.0, "+$2 ($1 to $5)"),
+        figures.Estimate("a name that goes on and on for more than a phone is wide", 1.0, None, None, "+$1 (—)"),
+    ]
+    figure = figures.forest(rows, "USD")
     assert figure.data[0].error_x.array.tolist()[0] == 3.0
     assert figure.data[0].error_x.arrayminus.tolist()[0] == 1.0
+    first, second = (annotation.text for annotation in figure.layout.annotations)
+    assert first == "&lt;b&gt;a&lt;/b&gt;  <b>+$2</b>"
+    assert second == "a name that goes on and on for more tha…  <b>+$1</b>"
+    assert figure.data[0].text[1].endswith("wide: +$1 (—)")
 
 
 def test_an_interval_reads_aloud():
