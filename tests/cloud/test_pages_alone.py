@@ -31,7 +31,8 @@ from rallyuxr.local.cloud import default_data_dir, running
 said = [each.value for each in app.title] + [each.value for each in app.caption]
 names = ("AWS_ENDPOINT_URL", "RALLYUXR_STAGE")
 print(json.dumps({
-    "failed": [each.message for each in app.exception], "errors": [each.value for each in app.error], "said": said, "reached": sorted(reached),
+    "failed": [each.message for each in app.exception], "errors": [each.value for each in app.error],
+    "said": said, "reached": sorted(reached),
     "cloud": running(default_data_dir()), **{name: os.environ.get(name) for name in names},
 }))
 """
