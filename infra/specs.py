@@ -95,7 +95,6 @@ class Alarm:
     meaning: str
 
 
-EXPERIMENTS = (EXPERIMENT_DEFINITION, EXPERIMENT_RESULTS, EXPERIMENT_ANALYSIS)
 PRICES = (METRIC_VALUES, METRIC_VALUE_HISTORY, METRIC_USAGE)
 ASYNCHRONOUS = ("resultsGenerator", "analysisProcessor", "orderAggregator", "reconciler")
 

@@ -10,6 +10,7 @@ from rallyuxr.models import (
     ExperimentResult,
     MetricValue,
     Record,
+    Status,
     Timestamp,
 )
 from rallyuxr.services.listing import PortfolioSummary
@@ -123,7 +124,7 @@ class AnalysisData(Record):
 class StatusChange(Record):
     """The move asked for; under `expected_version` it is refused when someone moved first."""
 
-    status: Literal["running", "complete", "archived"]
+    status: Status
     expected_version: int | None = Field(default=None, ge=1)
 
 

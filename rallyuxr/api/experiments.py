@@ -99,7 +99,7 @@ def get_experiment(
     return Answer(
         data=answers.ExperimentDetailData(
             experiment=found,
-            has_results=found.participant_count is not None,
+            has_results=results.has_results(context, found),
             has_analysis=found.finding is not None,
             participant_count=found.participant_count,
         )

@@ -28,6 +28,7 @@ ENVIRONMENT = PROJECT / ".venv-cloud"
 LOCK = PROJECT / "requirements-cloud.txt"
 PREFERRED_PORT = 4566
 ROOT_ACCOUNT = "000000000000"
+REGION = "us-east-1"
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
 
@@ -49,7 +50,7 @@ class Endpoint:
     def environment(self) -> dict[str, str]:
         """The variables by which every AWS client finds it."""
         keys = {name.upper(): value for name, value in self.keys().items()}
-        return {"AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": "us-east-1", **keys}
+        return {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **keys}
 
 
 def default_data_dir() -> Path:

@@ -75,12 +75,14 @@ def apply_prices(
 
     Raises:
         Conflict: someone else created or changed one of the metrics meanwhile; those before it are changed.
+        pydantic.ValidationError: the reason is no text that can be kept; nothing is changed.
     """
+    told = UpdateMetricValue(change_reason=reason).change_reason
     for step in steps:
         if isinstance(step.request, CreateMetricValue):
             create_metric_value(ctx, step.request)
         elif step.action == "change":
-            update_metric_value(ctx, step.metric_id, step.request.model_copy(update={"change_reason": reason}))
+            update_metric_value(ctx, step.metric_id, step.request.model_copy(update={"change_reason": told}))
         else:
             continue
         tell(step)

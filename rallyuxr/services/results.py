@@ -47,6 +47,11 @@ def publish_results(ctx: Context, experiment_id: str, data: ExperimentData) -> P
     return PublishedVersion(data_version=manifest.data_version, published_at=manifest.published_at, created=created)
 
 
+def has_results(ctx: Context, experiment: ExperimentDefinition) -> bool:
+    """Whether data was published, analysed already or not: one small read where it was not."""
+    return experiment.finding is not None or ctx.store.results.newest(experiment.id) is not None
+
+
 def load_results(ctx: Context, experiment_id: str, data_version: int | None = None) -> PublishedData:
     """A data version, the newest by default; raises `NotFound` where there is none."""
     return ctx.store.results.load(experiment_id, data_version)

@@ -128,6 +128,16 @@ def test_entries_that_cannot_be_stored_are_named_at_once_and_none_is(
         assert part in problems
 
 
+def test_a_reason_that_cannot_be_kept_changes_nothing(ctx: Context, tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(json.dumps([CTR]))
+    before = stored(ctx)
+    code, said, problem = run(capsys, "apply", file, "--reason", "red \x1b[31m")
+    assert (code, said) == (2, [])
+    assert "U+001B" in problem
+    assert stored(ctx) == before
+
+
 def test_a_price_that_someone_changed_since_it_was_planned_is_not_overwritten(ctx: Context) -> None:
     plan = plan_prices(ctx, {"ctr": CTR, "aov": {"metricId": "aov", "dollarsPerUnit": 1}})
     update_metric_value(ctx, "aov", UpdateMetricValue(dollars_per_unit=Decimal(7)))

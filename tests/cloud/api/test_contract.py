@@ -80,6 +80,7 @@ def test_uploaded_results_are_analysed_and_priced(api: httpx.Client, metric: str
         f"/experiments/{experiment_id}/results", json=hourly_results(experiment_id, metric, lift=0.004)
     )
     assert data_of(uploaded, 201)["dataVersion"] == 1
+    assert data_of(api.get(f"/experiments/{experiment_id}"))["hasResults"] is True, "analysed or not"
     found = analysed(api, experiment_id)
     effect = found["analysis"]["didResults"][metric]["estimate"]
     assert effect["ciLower"] < 0.004 < effect["ciUpper"]
@@ -157,6 +158,7 @@ def test_every_wrong_field_is_named_at_once(api: httpx.Client) -> None:
 def test_an_illegal_move_is_a_409(api: httpx.Client) -> None:
     experiment_id = created(api, dataSource="api")
     error_of(api.put(f"/experiments/{experiment_id}/status", json={"status": "complete"}), 409, "CONFLICT")
+    error_of(api.put(f"/experiments/{experiment_id}/status", json={"status": "draft"}), 409, "CONFLICT")
     moved = data_of(api.put(f"/experiments/{experiment_id}/status", json={"status": "running"}))
     assert moved["experiment"]["status"] == "running"
     assert data_of(api.post(f"/experiments/{experiment_id}/archive"))["experiment"]["status"] == "archived"
