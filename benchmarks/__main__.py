@@ -13,6 +13,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "size_grid": ("--quick", "--markdown"),
     "peeking": (),
     "orders": (),
+    "order_import": (),
     "pages": (),
 }
 

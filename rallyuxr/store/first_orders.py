@@ -1,4 +1,4 @@
-"""When each customer first ordered from a merchant, under `customer#…` in `orderIndex`; it only moves back."""
+"""When each customer first ordered from a merchant; it only moves back."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -7,7 +7,7 @@ from rallyuxr.errors import Unavailable
 from rallyuxr.store.attributes import Item
 from rallyuxr.store.dynamo import WRITES_PER_TRANSACTION, Dynamo, Write, update
 from rallyuxr.store.faults import ATTEMPTS, ConditionFailed, pause
-from rallyuxr.store.merchant_keys import index_entry
+from rallyuxr.store.merchant_keys import lone_entry
 from rallyuxr.store.tables import ORDER_INDEX
 
 
@@ -55,8 +55,9 @@ class FirstOrders:
         return complete
 
     def _noted(self, merchant_id: str, customers: Iterable[str]) -> dict[str, Item]:
-        keys = [index_entry(merchant_id, f"customer#{customer}") for customer in customers]
-        return {item["entry"].removeprefix("customer#"): item for item in self._dynamo.get_many(ORDER_INDEX, keys)}
+        keys = {_key(merchant_id, customer)["merchantId"]: customer for customer in customers}
+        items = self._dynamo.get_many(ORDER_INDEX, [_key(merchant_id, customer) for customer in keys.values()])
+        return {keys[item["merchantId"]]: item for item in items}
 
 
 def _is_noted(noted: Item | None, moment: datetime) -> bool:
@@ -68,6 +69,10 @@ def _superseded(noted: Item, moment: datetime) -> set[datetime]:
     return _times(noted["superseded"]) if datetime.fromisoformat(noted["firstAt"]) == moment else set()
 
 
+def _key(merchant_id: str, customer: str) -> Item:
+    return lone_entry(merchant_id, "customer", customer)
+
+
 def _times(stored: Iterable[str]) -> set[datetime]:
     return set(map(datetime.fromisoformat, stored))
 
@@ -77,7 +82,7 @@ def _move(merchant_id: str, customer: str, moment: datetime, noted: Item | None)
     values = {"noted": noted["firstAt"]} if noted else {}
     return update(
         ORDER_INDEX,
-        index_entry(merchant_id, f"customer#{customer}"),
+        _key(merchant_id, customer),
         "SET firstAt = :moment, superseded = :superseded",
         condition=condition,
         moment=moment,

@@ -26,6 +26,14 @@ def index_entry(merchant_id: str, entry: str, **content: Any) -> Item:
     return {"merchantId": merchant_id, "entry": entry, **content}
 
 
+def lone_entry(merchant_id: str, kind: str, name: str, **content: Any) -> Item:
+    """An item of `orderIndex`, or its key, in a partition of its own: for what is many and only looked up by name.
+
+    No merchant's id holds a `#`, so a name may hold anything.
+    """
+    return index_entry(f"{merchant_id}#{kind}#{name}", kind, **content)
+
+
 class DayIndex:
     """The days on which merchants may have something, under entries of one prefix."""
 

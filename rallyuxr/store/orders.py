@@ -1,10 +1,10 @@
 """Merchants and their orders.
 
-`orders` holds one partition per merchant and day, sorted by time. `orderIndex` holds, per merchant, `order#…`
-(where an order lies: an id is taken once), `day#…` (days with orders), `visit-day#…` (with visits), `customer#…` (a
-customer's first order) and `experiment#…` (experiments that measure this merchant); and under `#merchants`,
-`#experiments` and `#files`, which no merchant can be called, the list of merchants, the experiments whose data is
-behind, and the months whose files are.
+`orders` holds one partition per merchant and day, sorted by time. `orderIndex` holds, per merchant, `day#…` (days
+with orders), `visit-day#…` (with visits) and `experiment#…` (experiments that measure this merchant). In a
+partition for each, so that none grows with the orders, it holds where an order lies (an id is taken once) and a
+customer's first order. Under `#merchants`, `#experiments` and `#files`, which no merchant can be called, it holds
+the list of merchants, the experiments whose data is behind, and the months whose files are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from rallyuxr.models.order import Merchant, Order
 from rallyuxr.store.attributes import Item, from_attributes
 from rallyuxr.store.dynamo import Dynamo, Write, create, put, replace
 from rallyuxr.store.faults import ATTEMPTS, ConditionFailed, pause
-from rallyuxr.store.merchant_keys import DayIndex, index_entry, partition, sortable
+from rallyuxr.store.merchant_keys import DayIndex, index_entry, lone_entry, partition, sortable
 from rallyuxr.store.tables import ORDER_INDEX, ORDERS
 
 ORDERS_PER_TRANSACTION = 50
@@ -156,7 +156,7 @@ class OrderRepository:
             yield item["entry"].removeprefix("experiment#"), first, last
 
     def _order_item(self, merchant_id: str, order_id: str) -> Item | None:
-        claim = self._dynamo.get(ORDER_INDEX, index_entry(merchant_id, f"order#{order_id}"))
+        claim = self._dynamo.get(ORDER_INDEX, lone_entry(merchant_id, "order", order_id))
         return claim and self._dynamo.get(ORDERS, {name: claim[name] for name in ("merchantDay", "orderKey")})
 
 
@@ -165,7 +165,7 @@ def _creation(merchant: Merchant, order: Order) -> tuple[Write, Write]:
         "merchantDay": partition(merchant.merchant_id, merchant.day_of(order.time)),
         "orderKey": f"{sortable(order.time)}#{order.order_id}",
     }
-    claim = index_entry(merchant.merchant_id, f"order#{order.order_id}", **key)
+    claim = lone_entry(merchant.merchant_id, "order", order.order_id, **key)
     content = {**key, "body": order.model_dump_json(exclude_none=True), "version": 1}
     return put(ORDER_INDEX, claim, "attribute_not_exists(entry)"), create(ORDERS, content)
 

@@ -148,8 +148,8 @@ def test_orders_with_a_known_effect_become_an_interval_that_holds_it_and_the_dol
     assert load_results(ctx, experiment.id).data_version == again.data_version
 
 
-LIFT = 0.01
-BASE_RATE = 0.05
+LIFT = 0.05
+BASE_RATE = 0.1
 
 
 def browsing(merchant: Merchant, experiment_id: str) -> tuple[list[VisitCount], list[Order]]:
@@ -161,14 +161,14 @@ def browsing(merchant: Merchant, experiment_id: str) -> tuple[list[VisitCount], 
         moment = START - WEEK + timedelta(hours=hour)
         for arm in arms:
             rate = BASE_RATE + (LIFT if arm == "treatment" and moment >= START else 0)
-            visits = int(rng.poisson(150))
+            visits = int(rng.poisson(40))
             counts.append(VisitCount(hour=moment, visits=visits, experiment_id=experiment_id, arm=arm))
             orders += [
                 Order(
                     merchant_id=merchant.merchant_id,
                     order_id=f"{arm}-{hour}-{place}",
                     time=moment + timedelta(minutes=place),
-                    customer_id=f"{arm}-{hour}-{place % 50}",
+                    customer_id=f"c-{rng.integers(400)}",
                     currency=merchant.currency,
                     items=(LineItem(sku="bundle", quantity=1, unit_price=PRICE),),
                     experiment_id=experiment_id,

@@ -386,6 +386,15 @@ def test_a_full_batch_is_stored_whole(ctx: Context) -> None:
     assert {receipt.outcome for receipt in place_orders(ctx, orders)} == {"unchanged"}
 
 
+def test_no_partition_of_the_index_grows_with_the_orders(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    orders = [an_order(merchant, number, hour=number % 20, customer_id=f"c#{number}") for number in range(50)]
+    place_orders(ctx, orders)
+    aggregate_changes(ctx, orders)
+    for name in (merchant.merchant_id, f"{merchant.merchant_id}#order#o-7", f"{merchant.merchant_id}#customer#c#7"):
+        assert len(list(ctx.store.dynamo.query(ORDER_INDEX, "merchantId = :name", name=name))) == 1
+
+
 def test_recent_orders_are_paged_newest_first_across_days(ctx: Context) -> None:
     merchant = new_merchant(ctx)
     orders = [an_order(merchant, number, hour=number * 5) for number in range(20)]
