@@ -23,7 +23,7 @@ _LARGE_FRAME = 200_000
 """Fewer rows are coded in memory, which takes less time than planning the queries."""
 
 _MEMORY_LIMIT = "256MB"
-"""What DuckDB may take for files and frames before it writes to disk: memory does not grow with the units."""
+"""What DuckDB may take for a file before it writes to disk, so that memory does not grow with the units."""
 
 _AFTER_BITS = sum(1 << (2 * code + 1) for code in range(_MOST_PERIODS))
 _TREATED_BIT = 1 << 61
@@ -83,17 +83,14 @@ def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
         return _query_relation(data, names)
     import duckdb
 
-    with tempfile.TemporaryDirectory() as folder:
-        with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": folder}) as connection:
-            return _query_relation(_relation(connection, data, names), names)
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"temp_directory": folder}) as connection:
+        if is_path(data):
+            connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
+            return _query_relation(connection.read_parquet(os.fspath(data)), names)
+        import pyarrow
 
-
-def _relation(connection: Any, data: Any, names: ColumnNames) -> Any:
-    if is_path(data):
-        return connection.read_parquet(os.fspath(data))
-    import pyarrow
-
-    return connection.from_arrow(pyarrow.table({name: to_arrow(data[name]) for name in names.used()}))
+        table = pyarrow.table({name: to_arrow(data[name]) for name in names.used()})
+        return _query_relation(connection.from_arrow(table), names)
 
 
 def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:

@@ -1,8 +1,10 @@
 """did_panel: reference results, agreement with other packages, and what it refuses."""
 
 import itertools
+from importlib import resources
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rallyuxr.errors import InvalidInput
@@ -33,6 +35,16 @@ def organ_donations():
     return data.assign(
         treated=(data["State"] == "California").astype(int), post=(data["Quarter_Num"] > 3).astype(int)
     ).rename(columns={"State": "unit", "Quarter_Num": "period", "Rate": "outcome"})
+
+
+def cigarettes():
+    """Packs sold per head in 39 states, 1970 to 2000; California taxed them from 1989 on (Proposition 99)."""
+    csv = resources.files(pytest.importorskip("synthdid")) / "data" / "california_prop99.csv"
+    with csv.open() as rows:
+        states = pd.read_csv(rows, sep=";")
+    return states.assign(
+        treated=(states["State"] == "California").astype(int), post=(states["Year"] >= 1989).astype(int)
+    ).rename(columns={"State": "unit", "Year": "period", "PacksPerCapita": "outcome"})
 
 
 def test_twelve_units_by_hand():
@@ -77,6 +89,21 @@ def test_one_treated_unit_is_judged_by_placebos():
     assert result.method == "placebo"
     assert result.pvalue == 5 / 27
     assert result.std_error > 5 * 0.0061312  # what clustering pretends
+
+
+def test_proposition_99_is_judged_by_placebos_where_clustering_pretends():
+    """The published difference-in-differences is -27.3 (17.7), its error from random placebos: Arkhangelsky et al.
+    (2021), table 1. All 38 of them give 17.52; clustered by state the error is 2.80."""
+    result = did_panel(cigarettes(), **COLUMNS)
+    assert (result.method, result.n_units) == ("placebo", 39)
+    assert result.estimate == pytest.approx(-27.349, abs=5e-4)
+    assert result.std_error == pytest.approx(17.5, abs=0.05)
+    assert result.pvalue == 5 / 39
+    assert result.ci_lower < 0 < result.ci_upper
+    clustered = did_panel(cigarettes(), **COLUMNS, method="twfe")
+    assert clustered.estimate == pytest.approx(result.estimate, rel=1e-12)
+    assert clustered.std_error == pytest.approx(2.8, abs=0.05)
+    assert "one_unit_clustered" in {caution.code for caution in clustered.warnings}
 
 
 @pytest.mark.parametrize(("method", "std_error"), [("ols", 7456.6462), ("hc1", 8635.5853)])
