@@ -123,13 +123,18 @@ def test_incinerator_and_house_prices(method, std_error):
         ("fereg plain", {}),
         ("fereg covariate", {"covariates": ["x"]}),
         ("fereg weighted", {"covariates": ["x"], "weights": "weight"}),
-        ("pyfixest clustered", {"covariates": ["x"], "weights": "weight", "cluster": "cluster"}),
+        ("fereg clustered", {"covariates": ["x"], "cluster": "cluster"}),
+        ("pyfixest clustered", {"covariates": ["x"], "cluster": "cluster"}),
+        ("pyfixest clustered weighted", {"covariates": ["x"], "weights": "weight", "cluster": "cluster"}),
         ("statsmodels dummies", {"small_sample": "cr1_full"}),
+        ("statsmodels weighted dummies", {"covariates": ["x"], "weights": "weight", "small_sample": "cr1_full"}),
         ("linearmodels balanced", {"small_sample": "cr1_full"}),
+        ("linearmodels unbalanced", {"covariates": ["x"], "small_sample": "cr1_full"}),
+        ("linearmodels weighted", {"covariates": ["x"], "weights": "weight", "small_sample": "cr1_full"}),
     ],
 )
 def test_fixed_effects_agree_with(peer, options):
-    result = did_panel(panel(seen_only="balanced" not in peer), **COLUMNS, method="twfe", **options)
+    result = did_panel(panel(seen_only=not peer.endswith(" balanced")), **COLUMNS, method="twfe", **options)
     assert (result.estimate, result.std_error) == pytest.approx(peers()["fixed effects"][peer], rel=AGREEMENT)
 
 

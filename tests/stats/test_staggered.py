@@ -20,9 +20,10 @@ def test_every_aggregate_agrees_with_diff_diff(control_group, base_period):
     for event_time, estimate, std_error in peer["event time"]:
         assert path[event_time].estimate == pytest.approx(estimate, rel=AGREEMENT, abs=AGREEMENT)
         assert path[event_time].std_error == (std_error and pytest.approx(std_error, rel=AGREEMENT))
-    cells = {(cell.cohort, cell.period): cell.estimate for cell in result.cohort_time}
-    for cohort, period, estimate in peer["cohort time"]:
-        assert cells[cohort, period] == pytest.approx(estimate, rel=AGREEMENT, abs=AGREEMENT)
+    cells = {(cell.cohort, cell.period): cell for cell in result.cohort_time}
+    for cohort, period, estimate, std_error in peer["cohort time"]:
+        assert cells[cohort, period].estimate == pytest.approx(estimate, rel=AGREEMENT, abs=AGREEMENT)
+        assert cells[cohort, period].std_error == (std_error and pytest.approx(std_error, rel=AGREEMENT))
 
 
 def of_paths(starts, outcome):
