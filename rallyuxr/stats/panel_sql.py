@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
-from rallyuxr.stats.panel_data import ColumnNames, column_names, is_duckdb_relation, is_path, to_arrow
+from rallyuxr.stats.panel_data import LARGEST, ColumnNames, column_names, is_duckdb_relation, is_path, to_arrow
 from rallyuxr.stats.panel_parquet import count_rows
 
 _MOST_PERIODS = 30
@@ -40,7 +40,7 @@ WITH cells AS (
     FROM cells GROUP BY unit
 ), windows AS (
     SELECT cells >= {treated_bit} AS treated, n, cells,
-           unit IS NOT NULL AND isfinite(total)
+           unit IS NOT NULL AND abs(total) <= {largest} AND abs(total_after) <= {largest}
                AND bit_count(cells >> 60) = 1 AND bit_count(cells) = n + 1 AS valid,
            bit_count(cells & {after_bits}) AS n_after, n - n_after AS n_before,
            n_after > 0 AND n_before > 0 AS complete,
@@ -99,7 +99,7 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
     period, outcome = _quote(names.period), _quote(names.outcome)
     facts = f"count(*), any_value({outcome})::DOUBLE, min({period}), max({period}), any_value(typeof({period}))"
     n_obs, shift, *bounds = relation.aggregate(facts).fetchall()[0]
-    if n_obs < _LARGE_FRAME or shift is None or not np.isfinite(shift):
+    if n_obs < _LARGE_FRAME or shift is None or not abs(shift) <= LARGEST:
         return None
     coded = _code_periods(relation, period, *bounds)
     if coded is None:
@@ -113,6 +113,7 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
         shift=shift,
         code=code,
         join=join,
+        largest=LARGEST,
         after_bits=_AFTER_BITS,
         treated_bit=_TREATED_BIT,
     )

@@ -279,6 +279,7 @@ def test_what_cannot_be_a_panel_is_refused(data, message):
         ({"method": "placebo"}, "one unit against several"),
         ({"cluster": "period"}, "two clusters"),
         ({"covariates": ["weight"], "weights": "first_treated"}, "zero or less"),
+        ({"weights": "tiny"}, "below 1e-70"),
         ({"covariates": ["cluster"], "method": "twfe"}, None),
     ],
 )
@@ -288,4 +289,4 @@ def test_options_that_do_not_fit_are_refused(options, message):
         assert result.estimate == pytest.approx(did_panel(panel(), **COLUMNS, method="twfe").estimate)
         return
     with pytest.raises(InvalidInput, match=message):
-        did_panel(panel(), **COLUMNS, **options)
+        did_panel(changed(tiny=np.full(480, 1e-200)), **COLUMNS, **options)

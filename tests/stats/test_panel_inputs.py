@@ -106,6 +106,8 @@ def test_a_large_frame_with_string_ids_is_grouped_in_duckdb():
         ("unit", None, "missing"),
         ("unit", 2, "repeat a unit and period"),
         ("period", 1, "repeat a unit and period"),
+        ("outcome", 1e160, "beyond floating point"),
+        ("outcome", -np.inf, "missing or infinite"),
     ],
 )
 def test_every_form_refuses_the_same_faults(form, column, value, message, tmp_path):
