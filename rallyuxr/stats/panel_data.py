@@ -268,10 +268,13 @@ def _from_arrow(column: Any, name: str, nullable: bool) -> Any:
             "remove or fill these rows first: a missing value is not a zero"
         )
     kind = array.type
-    fixed_width = (
-        pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)
-    )
-    return array.to_numpy() if fixed_width or pyarrow.types.is_temporal(kind) else array
+    if not pyarrow.types.is_primitive(kind):
+        return array
+    if isinstance(array, pyarrow.ChunkedArray):
+        array = array.combine_chunks()
+    if array.null_count or not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
+        return array.to_numpy(zero_copy_only=False)
+    return np.from_dlpack(array)  # `to_numpy` would import pandas
 
 
 def _encode_arrow(column: Any) -> Levels:

@@ -84,6 +84,7 @@ def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"temp_directory": folder}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         if is_path(data):
             connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
             return _query_relation(connection.read_parquet(os.fspath(data)), names)

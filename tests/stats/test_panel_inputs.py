@@ -149,6 +149,19 @@ def test_the_callers_data_are_not_changed():
     assert all(np.array_equal(data[name], before[name]) for name in data)
 
 
+def test_parquet_and_arrow_need_no_pandas(tmp_path):
+    path = parquet(frame(), tmp_path)
+    program = (
+        "import sys, pyarrow.parquet; from rallyuxr.stats.panel import did_panel\n"
+        f"path = {str(path)!r}\n"
+        "table = pyarrow.parquet.ParquetFile(path).read()\n"
+        f"for data in (path, table): did_panel(data, **{COLUMNS!r})\n"
+        "loaded = {'pandas', 'duckdb', 'polars', 'scipy.stats'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {loaded}' if loaded else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_arrays_alone_need_no_data_frame_library():
     program = (
         "import sys; from rallyuxr.stats.panel import did_panel\n"

@@ -80,6 +80,15 @@ def test_bands_are_wider_than_intervals_and_repeat_under_a_seed():
             assert effect.band_lower < effect.ci_lower < effect.estimate < effect.ci_upper < effect.band_upper
 
 
+def test_what_is_absent_says_why():
+    overall = did_staggered(panel(), **COLUMNS).overall
+    assert overall.relative.estimate is None
+    assert "counterfactual" in overall.relative.reason
+    alike = did_staggered(of_paths([3, 3, 0, 0], lambda start, period: period), **COLUMNS).overall
+    assert (alike.estimate, alike.pvalue) == (0.0, None)
+    assert "same amount" in alike.reason
+
+
 def test_units_treated_from_the_first_period_are_left_out_with_a_caution():
     data = panel()
     always = np.where(data["unit"] < 3, 1, data["first_treated"])
