@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from rallyuxr.publishing import publish_results as publish_results
     from rallyuxr.simulation import simulate as simulate
     from rallyuxr.stats.panel import did_panel as did_panel
+    from rallyuxr.stats.panel_sequential import always_valid_units as always_valid_units
     from rallyuxr.stats.series import did_series as did_series
     from rallyuxr.stats.staggered import did_staggered as did_staggered
 
@@ -86,6 +87,7 @@ _HOMES = homes(
         "rallyuxr.publishing": ("publish_results",),
         "rallyuxr.simulation": ("simulate",),
         "rallyuxr.stats.panel": ("did_panel",),
+        "rallyuxr.stats.panel_sequential": ("always_valid_units",),
         "rallyuxr.stats.series": ("did_series",),
         "rallyuxr.stats.staggered": ("did_staggered",),
     }

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
-from rallyuxr.stats.panel_data import ColumnNames, Floats
+from rallyuxr.stats.panel_data import LARGEST, ColumnNames, Floats
 from rallyuxr.stats.unit_grid import Grid, Layout, as_grid, find_layout, unit_blocks
 
 Columns = Mapping[str, Any]
@@ -125,9 +125,9 @@ class _GridSums:
         return True
 
     def moments(self) -> PanelMoments | None:
-        """What the arms' estimators need; None where no period is after the start, or a value was not finite."""
+        """What the arms' estimators need; None where no period is after the start, or a value was out of bounds."""
         counted = _are_flags(self._of_periods[1]) and bool(self._after.any())
-        if not counted or not all(np.isfinite(arm.scatter).all() for arm in self._arms):
+        if not counted or not (abs(self._shift) <= LARGEST and all(arm.is_bounded for arm in self._arms)):
             return None
         has_baseline = not self._after.all()
         level = 0.0 if has_baseline else self._shift
@@ -173,6 +173,12 @@ class _ArmSums:
         self.scatter += gap[:, None] * gap * (share * self.count)
         self.mean += gap * share
         self.count += size
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether no value was missing, infinite or too large to be squared."""
+        bounded = (np.abs(self.mean) <= LARGEST).all() and (np.abs(self.scatter) <= LARGEST**2).all()
+        return bool(bounded)
 
     def moments(self, level: float) -> ArmMoments:
         """The arm's moments, `level` added to the mean change."""

@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.integer[Any]]
 
+LARGEST = 1e70
+"""Values up to this can be squared, weighted and summed without leaving floating point."""
+
 _DENSE_SLACK = 1024
 """Integer ids spanning at most twice the rows plus this many values are used as codes as they are."""
 
@@ -167,7 +170,7 @@ def flags(column: Any, name: str) -> Flags:
 
 
 def numbers(column: Any, name: str) -> Floats:
-    """A numeric column as finite floats."""
+    """A numeric column as floats that are finite, and whose squares and products are."""
     values = _numeric(column, name).astype(np.float64, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum()
@@ -178,6 +181,12 @@ def numbers(column: Any, name: str) -> Floats:
                 f"column {name!r} has {missing} missing or infinite values of {values.size}; "
                 "remove or fill these rows first: a missing value is not a zero"
             )
+    largest = max(float(values.max()), -float(values.min()))
+    if largest > LARGEST:
+        raise InvalidInput(
+            f"column {name!r} has values as large as {largest:.3g}, whose squares are beyond floating point; "
+            f"divide it by a constant so that none is above {LARGEST:g}"
+        )
     return values
 
 
@@ -188,6 +197,8 @@ def positive_numbers(column: Any, name: str) -> Floats:
         raise InvalidInput(
             f"column {name!r} has weights of zero or less; remove these rows or use positive weights"
         )
+    if values.min() < 1 / LARGEST:
+        raise InvalidInput(f"column {name!r} has weights below {1 / LARGEST:g}; multiply all of them by a constant")
     return values
 
 
@@ -257,10 +268,13 @@ def _from_arrow(column: Any, name: str, nullable: bool) -> Any:
             "remove or fill these rows first: a missing value is not a zero"
         )
     kind = array.type
-    fixed_width = (
-        pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)
-    )
-    return array.to_numpy() if fixed_width or pyarrow.types.is_temporal(kind) else array
+    if not pyarrow.types.is_primitive(kind):
+        return array
+    if isinstance(array, pyarrow.ChunkedArray):
+        array = array.combine_chunks()
+    if array.null_count or not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
+        return array.to_numpy(zero_copy_only=False)
+    return np.from_dlpack(array)  # `to_numpy` would import pandas
 
 
 def _encode_arrow(column: Any) -> Levels:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from rallyuxr.errors import InvalidInput
 
 _ROWS_PER_PIECE = 1 << 18
@@ -28,11 +30,27 @@ def read_pieces(path: Any, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     kinds = {field.name: field.type for field in file.schema_arrow}
     for name in names:
         kind = kinds.get(name, pyarrow.null())
-        if not (pyarrow.types.is_primitive(kind) and not pyarrow.types.is_decimal(kind)):
+        if not pyarrow.types.is_primitive(kind):
             return
     for group in range(file.num_row_groups):  # all at once, Arrow keeps the bytes of every group it has read
         for batch in file.iter_batches(batch_size=_ROWS_PER_PIECE, row_groups=[group], columns=list(names)):
-            yield {name: batch.column(name).to_numpy(zero_copy_only=False) for name in names}
+            yield {name: _as_numpy(batch.column(name)) for name in names}
+
+
+def _as_numpy(column: Any) -> Any:
+    """An Arrow array as a NumPy array of numbers, times as integers; itself where values are missing.
+
+    Not by `to_numpy`, which imports pandas.
+    """
+    import pyarrow
+
+    if column.null_count:
+        return column
+    if pyarrow.types.is_boolean(column.type):
+        column = column.cast(pyarrow.int8())
+    elif pyarrow.types.is_temporal(column.type):
+        column = column.view(f"int{column.type.bit_width}")
+    return np.from_dlpack(column)
 
 
 def _open(path: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
-from rallyuxr.stats.panel_data import ColumnNames, column_names, is_duckdb_relation, is_path, to_arrow
+from rallyuxr.stats.panel_data import LARGEST, ColumnNames, column_names, is_duckdb_relation, is_path, to_arrow
 from rallyuxr.stats.panel_parquet import count_rows
 
 _MOST_PERIODS = 30
@@ -23,7 +23,7 @@ _LARGE_FRAME = 200_000
 """Fewer rows are coded in memory, which takes less time than planning the queries."""
 
 _MEMORY_LIMIT = "256MB"
-"""What DuckDB may take for files and frames before it writes to disk: memory does not grow with the units."""
+"""What DuckDB may take for a file before it writes to disk, so that memory does not grow with the units."""
 
 _AFTER_BITS = sum(1 << (2 * code + 1) for code in range(_MOST_PERIODS))
 _TREATED_BIT = 1 << 61
@@ -40,7 +40,7 @@ WITH cells AS (
     FROM cells GROUP BY unit
 ), windows AS (
     SELECT cells >= {treated_bit} AS treated, n, cells,
-           unit IS NOT NULL AND isfinite(total)
+           unit IS NOT NULL AND abs(total) <= {largest} AND abs(total_after) <= {largest}
                AND bit_count(cells >> 60) = 1 AND bit_count(cells) = n + 1 AS valid,
            bit_count(cells & {after_bits}) AS n_after, n - n_after AS n_before,
            n_after > 0 AND n_before > 0 AS complete,
@@ -83,17 +83,15 @@ def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
         return _query_relation(data, names)
     import duckdb
 
-    with tempfile.TemporaryDirectory() as folder:
-        with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": folder}) as connection:
-            return _query_relation(_relation(connection, data, names), names)
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"temp_directory": folder}) as connection:
+        connection.execute("SET enable_progress_bar = false")
+        if is_path(data):
+            connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
+            return _query_relation(connection.read_parquet(os.fspath(data)), names)
+        import pyarrow
 
-
-def _relation(connection: Any, data: Any, names: ColumnNames) -> Any:
-    if is_path(data):
-        return connection.read_parquet(os.fspath(data))
-    import pyarrow
-
-    return connection.from_arrow(pyarrow.table({name: to_arrow(data[name]) for name in names.used()}))
+        table = pyarrow.table({name: to_arrow(data[name]) for name in names.used()})
+        return _query_relation(connection.from_arrow(table), names)
 
 
 def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
@@ -102,7 +100,7 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
     period, outcome = _quote(names.period), _quote(names.outcome)
     facts = f"count(*), any_value({outcome})::DOUBLE, min({period}), max({period}), any_value(typeof({period}))"
     n_obs, shift, *bounds = relation.aggregate(facts).fetchall()[0]
-    if n_obs < _LARGE_FRAME or shift is None or not np.isfinite(shift):
+    if n_obs < _LARGE_FRAME or shift is None or not abs(shift) <= LARGEST:
         return None
     coded = _code_periods(relation, period, *bounds)
     if coded is None:
@@ -116,6 +114,7 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
         shift=shift,
         code=code,
         join=join,
+        largest=LARGEST,
         after_bits=_AFTER_BITS,
         treated_bit=_TREATED_BIT,
     )

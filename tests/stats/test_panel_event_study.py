@@ -28,13 +28,14 @@ def test_organ_donations_quarter_by_quarter():
 
 @pytest.mark.parametrize("seen_only", [False, True], ids=["balanced", "unbalanced"])
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_every_period_agrees_with_fereg(seen_only, shuffled):
+@pytest.mark.parametrize(("peer", "cluster"), [("fereg", None), ("pyfixest", "cluster")])
+def test_every_period_agrees_with(peer, cluster, seen_only, shuffled):
     data = panel(seen_only=seen_only)
     if shuffled:
         order = np.random.default_rng(0).permutation(data["unit"].size)
         data = {name: values[order] for name, values in data.items()}
-    effects = panel_event_study(data, **COLUMNS, reference=4).path.effects
-    estimates, std_errors = peers()["event study"][f"fereg {'unbalanced' if seen_only else 'balanced'}"]
+    effects = panel_event_study(data, **COLUMNS, reference=4, cluster=cluster).path.effects
+    estimates, std_errors = peers()["event study"][f"{peer} {'unbalanced' if seen_only else 'balanced'}"]
     assert [effect.estimate for effect in effects if effect.at != 4] == pytest.approx(estimates, rel=AGREEMENT)
     assert [effect.std_error for effect in effects if effect.at != 4] == pytest.approx(std_errors, rel=AGREEMENT)
 

@@ -106,6 +106,8 @@ def test_a_large_frame_with_string_ids_is_grouped_in_duckdb():
         ("unit", None, "missing"),
         ("unit", 2, "repeat a unit and period"),
         ("period", 1, "repeat a unit and period"),
+        ("outcome", 1e160, "beyond floating point"),
+        ("outcome", -np.inf, "missing or infinite"),
     ],
 )
 def test_every_form_refuses_the_same_faults(form, column, value, message, tmp_path):
@@ -145,6 +147,19 @@ def test_the_callers_data_are_not_changed():
     for method in ("auto", "twfe", "cuped", "permutation"):
         did_panel(data, **COLUMNS, method=method, covariates=["x"] if method == "twfe" else [], reps=99)
     assert all(np.array_equal(data[name], before[name]) for name in data)
+
+
+def test_parquet_and_arrow_need_no_pandas(tmp_path):
+    path = parquet(frame(), tmp_path)
+    program = (
+        "import sys, pyarrow.parquet; from rallyuxr.stats.panel import did_panel\n"
+        f"path = {str(path)!r}\n"
+        "table = pyarrow.parquet.ParquetFile(path).read()\n"
+        f"for data in (path, table): did_panel(data, **{COLUMNS!r})\n"
+        "loaded = {'pandas', 'duckdb', 'polars', 'scipy.stats'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {loaded}' if loaded else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_arrays_alone_need_no_data_frame_library():

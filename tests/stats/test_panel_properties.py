@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.panel import did_panel
 
 COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "post": "post", "outcome": "outcome"}
@@ -56,6 +57,35 @@ def test_results_are_finite_and_agree_with_themselves(method, data):
     if result.ci_lower is not None:
         assert result.ci_lower <= result.estimate <= result.ci_upper
         assert (result.ci_lower > 0 or result.ci_upper < 0) == (result.pvalue < 1 - result.confidence_level)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=15, deadline=None)
+@given(data=panels(), exponent=st.integers(-320, 308), flat=st.booleans())
+def test_no_magnitude_gives_nan_infinity_or_a_numpy_warning(method, data, exponent, flat):
+    outcome = np.round(data["outcome"]) if flat else data["outcome"]
+    largest = np.abs(outcome).max(initial=1.0)
+    found, refusal = [], ""
+    try:
+        found = numbers(analyse(data | {"outcome": outcome / largest * 10.0**exponent}, method))
+    except InvalidInput as error:
+        refusal = str(error)
+    assert all(value is None or np.isfinite(value) for value in found)
+    assert ("floating point" in refusal) == (exponent > 70)
+    assert not refusal or exponent > 70 or "CUPED needs" in refusal
+
+
+@pytest.mark.parametrize("weighted", ["unit_means", "twfe"])
+@settings(max_examples=15, deadline=None)
+@given(data=panels(min_units=3), factor=st.sampled_from([2.0**-40, 0.5, 2.0, 2.0**40]))
+def test_multiplying_all_weights_changes_nothing(weighted, data, factor):
+    rng = np.random.default_rng(0)
+    weight = rng.integers(1, 9, data["unit"].size).astype(float)
+    plain, scaled = (
+        did_panel(data | {"weight": weight * by}, **COLUMNS, weights="weight", method=weighted)
+        for by in (1.0, factor)
+    )
+    close(numbers(scaled), numbers(plain))
 
 
 @pytest.mark.parametrize("method", ["unit_means", "twfe", "cuped", "permutation"])

@@ -20,9 +20,10 @@ def test_every_aggregate_agrees_with_diff_diff(control_group, base_period):
     for event_time, estimate, std_error in peer["event time"]:
         assert path[event_time].estimate == pytest.approx(estimate, rel=AGREEMENT, abs=AGREEMENT)
         assert path[event_time].std_error == (std_error and pytest.approx(std_error, rel=AGREEMENT))
-    cells = {(cell.cohort, cell.period): cell.estimate for cell in result.cohort_time}
-    for cohort, period, estimate in peer["cohort time"]:
-        assert cells[cohort, period] == pytest.approx(estimate, rel=AGREEMENT, abs=AGREEMENT)
+    cells = {(cell.cohort, cell.period): cell for cell in result.cohort_time}
+    for cohort, period, estimate, std_error in peer["cohort time"]:
+        assert cells[cohort, period].estimate == pytest.approx(estimate, rel=AGREEMENT, abs=AGREEMENT)
+        assert cells[cohort, period].std_error == (std_error and pytest.approx(std_error, rel=AGREEMENT))
 
 
 def of_paths(starts, outcome):
@@ -77,6 +78,15 @@ def test_bands_are_wider_than_intervals_and_repeat_under_a_seed():
             assert (effect.at, effect.estimate) == (-1, 0.0)
         else:
             assert effect.band_lower < effect.ci_lower < effect.estimate < effect.ci_upper < effect.band_upper
+
+
+def test_what_is_absent_says_why():
+    overall = did_staggered(panel(), **COLUMNS).overall
+    assert overall.relative.estimate is None
+    assert "counterfactual" in overall.relative.reason
+    alike = did_staggered(of_paths([3, 3, 0, 0], lambda start, period: period), **COLUMNS).overall
+    assert (alike.estimate, alike.pvalue) == (0.0, None)
+    assert "same amount" in alike.reason
 
 
 def test_units_treated_from_the_first_period_are_left_out_with_a_caution():
