@@ -12,6 +12,7 @@ from rallyuxr.dashboard.accrual import accrual, total_accrual
 from rallyuxr.dashboard.curves import by_day
 from rallyuxr.dashboard.reading import reading, readings
 from rallyuxr.models import ExperimentAnalysis, ExperimentData, Interval, MetricSeries
+from rallyuxr.models.estimate import RelativeEffect
 from rallyuxr.services.results import period_means
 
 
@@ -37,12 +38,43 @@ def total_exhibits(analysis: ExperimentAnalysis, data: ExperimentData | None) ->
     return _labelled(analysis, _of_total(analysis, data))
 
 
+def comparison_exhibits(analysis: ExperimentAnalysis) -> Iterator[Exhibit]:
+    """All metrics on one scale, their relative effects; left out for one metric, and while looks are still free."""
+    return _labelled(analysis, _of_all_metrics(analysis))
+
+
 def _labelled(analysis: ExperimentAnalysis, exhibits: Iterator[Exhibit]) -> Iterator[Exhibit]:
     """What the simulator made says so in every picture."""
     for exhibit in exhibits:
         if analysis.data_source == "simulator":
             figures.mark_simulated(exhibit.figure)
         yield exhibit
+
+
+def _of_all_metrics(analysis: ExperimentAnalysis) -> Iterator[Exhibit]:
+    rows = [
+        _relative(analysis, metric_id, did.estimate.relative)
+        for metric_id, did in analysis.did_results.items()
+        if did.estimate.relative.estimate is not None
+    ]
+    if len(rows) < 2 or analysis.running:
+        return
+    yield Exhibit(
+        "Every metric at a glance",
+        "all-metrics",
+        figures.forest(rows, f"Relative effect, {analysis.confidence_level:.0f}% interval (%)"),
+        "; ".join(f"{row.name}: {row.words}" for row in rows),
+    )
+
+
+def _relative(analysis: ExperimentAnalysis, metric_id: str, effect: RelativeEffect) -> figures.Estimate:
+    """A metric's line; where less is better the name says so, since a line to the left is then the good one."""
+    price = analysis.metric_values_snapshot.get(metric_id)
+    less = " (less is better)" if price and price.direction == "lower_is_better" else ""
+    bounds = [None if bound is None else 100 * bound for bound in (effect.ci_lower, effect.ci_upper)]
+    words = f"{f.relative(effect.estimate)} ({f.relative(effect.ci_lower)} to {f.relative(effect.ci_upper)})"
+    name = f"{reading(analysis, metric_id).name}{less}"
+    return figures.Estimate(name, 100 * (effect.estimate or 0.0), bounds[0], bounds[1], words)
 
 
 def _of_metric(

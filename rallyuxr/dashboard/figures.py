@@ -195,7 +195,7 @@ def mark_simulated(figure: go.Figure) -> go.Figure:
     """Say it in the figure itself, so that a saved picture says it too."""
     corner = {"x": 1, "xref": "container", "xanchor": "right", "y": 0, "yref": "container", "yanchor": "bottom"}
     label = {"text": "SIMULATED", "font": {"size": 11, "color": SIMULATED}, "pad": {"b": 6, "r": 8}}
-    return figure.update_layout(title={**corner, **label})
+    return figure.update_layout(title={**corner, **label}, margin_b=24)
 
 
 def _money(currency: str) -> dict[str, object]:

@@ -10,8 +10,9 @@ from rallyuxr.models import ExperimentAnalysis, ExperimentData
 
 
 def panel(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
-    """All metrics in a table, then the figures of one."""
+    """All metrics in a table and on one scale, then the figures of one."""
     metric_table.draw(analysis)
+    draw(list(evidence.comparison_exhibits(analysis)))
     charts(analysis, data)
 
 

@@ -1,5 +1,7 @@
 """All metrics of one analysis in one table: roles, effects, adjusted p-values, dollars and verdicts."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
@@ -22,7 +24,8 @@ def rows(analysis: ExperimentAnalysis) -> list[dict[str, str]]:
 
 
 def draw(analysis: ExperimentAnalysis) -> None:
-    """The table, and what its columns mean."""
+    """Who took part, the table, and what its columns mean."""
+    st.caption(participants(analysis))
     st.html(html_table(rows(analysis)))
     adjusted = sorted({did.adjustment or "none" for did in analysis.did_results.values()} & ADJUSTMENTS.keys())
     notes = (
@@ -34,6 +37,24 @@ def draw(analysis: ExperimentAnalysis) -> None:
         f"p-values of primary metrics are adjusted for their number by {ADJUSTMENTS[name]}." for name in adjusted
     ]
     st.caption(" ".join((*notes, "Relative effects divide by what the treated arm would have been.")))
+
+
+def participants(analysis: ExperimentAnalysis) -> str:
+    """How many took part in each arm; the range where metrics were seen on different ones."""
+    results = analysis.did_results.values()
+    treated = _range([did.sample_size_treatment for did in results])
+    control = _range([did.sample_size_control for did in results])
+    return f"Participants: {treated} treated, {control} control."
+
+
+def _range(sizes: Sequence[float]) -> str:
+    """One size, or the smallest and the largest.
+
+    >>> _range([1200.0, 1200.0]), _range([1200.0, 80.0])
+    ('1,200', '80 to 1,200')
+    """
+    lowest, highest = f.number(min(sizes)), f.number(max(sizes))
+    return lowest if lowest == highest else f"{lowest} to {highest}"
 
 
 def _row(

@@ -15,6 +15,8 @@ from rallyuxr.models import Caution
 
 IMAGE_FORMAT = "image format"
 STYLE = Path(__file__).with_name("workbench.css")
+INK = {"light": "#46505e", "dark": "#c3cad4"}
+"""What charts are written in; Streamlit's own grey is too pale to read on white."""
 WAYS_ON: tuple[tuple[type[RallyError], str], ...] = (
     (Unavailable, "Nothing was lost. Wait a moment, then try again."),
     (Conflict, "Reload to see the newest state, then decide again."),
@@ -67,7 +69,17 @@ def chart(figure: go.Figure, *, name: str, alt: str) -> None:
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
         "toImageButtonOptions": {"format": image_format(), "filename": name, "scale": 2},
     }
-    st.plotly_chart(figure.update_layout(font_family=FONT), key=f"chart {name}", config=settings, alt=alt)
+    st.plotly_chart(_legible(figure), key=f"chart {name}", config=settings, alt=alt)
+
+
+def _legible(figure: go.Figure) -> go.Figure:
+    """Letters that saved pictures have too, dark enough for their size on either ground."""
+    figure.update_layout(font_family=FONT)
+    if ink := INK.get(st.context.theme.type or ""):
+        figure.update_layout(font_color=ink)
+        for axis in (figure.update_xaxes, figure.update_yaxes):
+            axis(tickfont_color=ink, title_font_color=ink)
+    return figure
 
 
 def choose_image_format() -> None:

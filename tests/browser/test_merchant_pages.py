@@ -1,7 +1,6 @@
 """Orders by hand and a merchant's dashboard, in Chromium."""
 
 import csv
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -21,11 +20,10 @@ from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import place_orders, recent_orders
 from rallyuxr.services.visits import record_visits
 from rallyuxr.store import CountedHour
+from tests.browser.conftest import Barriers, Picture, Visit
 from tests.browser.workbench import WIDTHS, settled
 
 pytestmark = pytest.mark.browser
-Picture = Callable[..., None]
-Barriers = Callable[[Page], list[str]]
 DAYS = 60
 OPEN = range(8, 22)
 
@@ -78,7 +76,7 @@ def merchant(ctx: Context) -> Merchant:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_the_merchants_page_reads_at_every_width_and_in_both_schemes(
-    visit: Callable[..., Page], picture: Picture, barriers: Barriers, merchant: Merchant, width: int, scheme: str
+    visit: Visit, picture: Picture, barriers: Barriers, merchant: Merchant, width: int, scheme: str
 ):
     page = visit(f"/merchants?merchant={merchant.merchant_id}", width=width, scheme=scheme)
     expect(page.get_by_test_id("stMetric")).to_have_count(5)
@@ -88,7 +86,7 @@ def test_the_merchants_page_reads_at_every_width_and_in_both_schemes(
     assert not barriers(page)
 
 
-def test_the_tiles_show_what_is_stored(visit: Callable[..., Page], ctx: Context, merchant: Merchant):
+def test_the_tiles_show_what_is_stored(visit: Visit, ctx: Context, merchant: Merchant):
     today = merchant.day_of(ctx.clock())
     rows = read_rows(ctx, merchant, "daily", today - timedelta(days=27), today + timedelta(days=1))
     page = visit(f"/merchants?merchant={merchant.merchant_id}")
@@ -101,7 +99,7 @@ def test_the_tiles_show_what_is_stored(visit: Callable[..., Page], ctx: Context,
     expect(page.get_by_text("Newest order")).to_be_visible()
 
 
-def test_the_file_holds_the_rows_of_the_range(visit: Callable[..., Page], ctx: Context, merchant: Merchant):
+def test_the_file_holds_the_rows_of_the_range(visit: Visit, ctx: Context, merchant: Merchant):
     today = merchant.day_of(ctx.clock())
     rows = read_rows(ctx, merchant, "daily", today - timedelta(days=27), today + timedelta(days=1))
     page = visit(f"/merchants?merchant={merchant.merchant_id}")
@@ -113,21 +111,17 @@ def test_the_file_holds_the_rows_of_the_range(visit: Callable[..., Page], ctx: C
     assert told == [(row.start.isoformat(), row.orders, row.net, row.visits) for row in rows]
 
 
-def test_an_order_typed_by_hand_reaches_the_dashboard(
-    visit: Callable[..., Page], picture: Picture, barriers: Barriers, ctx: Context
-):
+def test_an_order_typed_by_hand_reaches_the_dashboard(walk: Visit, picture: Picture, ctx: Context):
     name = f"Corner Shop {uuid4().hex[:6]}"
     shop = add_merchant(ctx, Merchant(merchant_id=name.lower().replace(" ", "-"), name=name))
-    page = visit(f"/order_form?merchant={shop.merchant_id}")
+    page = walk(f"/order_form?merchant={shop.merchant_id}")
     page.get_by_label("Customer", exact=True).fill("ann@example.com")
     page.get_by_label("Shipping (USD)").fill("3.50")
     page.get_by_label("Shipping (USD)").press("Tab")
     settled(page)
     type_line(page, "tea", "2", "4.5")
-    picture(page)
     expect(page.get_by_test_id("stMetric")).to_contain_text("$12.50")
-    picture(page)
-    assert not barriers(page)
+    picture(page, "-typed")
     page.get_by_role("button", name="Place order").click()
     settled(page)
     placed = recent_orders(ctx, shop.merchant_id).orders
@@ -135,7 +129,7 @@ def test_an_order_typed_by_hand_reaches_the_dashboard(
         ("ann@example.com", Decimal("12.5"), "tea")
     ]
     for _ in range(60):
-        page = visit(f"/merchants?merchant={shop.merchant_id}")
+        page = walk(f"/merchants?merchant={shop.merchant_id}")
         if page.get_by_test_id("stMetric").count():
             break
         page.wait_for_timeout(500)
@@ -144,7 +138,9 @@ def test_an_order_typed_by_hand_reaches_the_dashboard(
 
 def type_line(page: Page, sku: str, quantity: str, unit_price: str) -> None:
     """Fill the first line of the articles by keyboard: the grid is a canvas."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    grid = page.get_by_test_id("stDataFrame").first
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
     assert box is not None
     for column, text in enumerate((sku, quantity, unit_price)):
         page.mouse.click(box["x"] + box["width"] * (0.15 + 0.3 * column), box["y"] + 52)

@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from rallyuxr.local import Deployment
 from rallyuxr.models import ExperimentDefinition
+from tests.browser.conftest import Barriers, Picture, Screen
 from tests.browser.identity_provider import CLIENT, identity_provider
-from tests.browser.workbench import OUTPUT, serve, settled
+from tests.browser.workbench import serve, settled, unfold
 
 pytestmark = pytest.mark.browser
 SECRETS = """
@@ -30,7 +31,13 @@ SignIn = Callable[[Mapping[str, Any], str], Page]
 
 
 @pytest.fixture
-def sign_in(deployment: Deployment, browser: Browser, tmp_path: Path):
+def sign_in(
+    deployment: Deployment,
+    browser: Browser,
+    screen: Screen,
+    console: Callable[[Page], None],
+    tmp_path: Path,
+):
     """Sign in with these claims at this path; the page is settled when it comes back."""
     with ExitStack() as stack:
 
@@ -41,26 +48,31 @@ def sign_in(deployment: Deployment, browser: Browser, tmp_path: Path):
             options = {"STREAMLIT_SECRETS_FILES": str(secrets)}
             app = stack.enter_context(serve({**deployment.environment(), **options}))
             secrets.write_text(SECRETS.format(app=app, client=CLIENT, issuer=issuer))
-            page = stack.enter_context(browser.new_context()).new_page()
+            size = {"width": screen.width, "height": 900}
+            page = stack.enter_context(browser.new_context(viewport=size, color_scheme=screen.scheme)).new_page()
+            console(page)
             page.goto(app + path)
             settled(page)
             expect(page.get_by_test_id("stMetric")).to_have_count(0)
             page.get_by_role("button", name="Sign in").click()
-            expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=30_000)
+            expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=60_000)
             page.goto(app + path)
             settled(page)
+            unfold(page)
             return page
 
         yield open_page
 
 
-def test_a_viewer_reads_and_changes_nothing(sign_in: SignIn, example: ExperimentDefinition):
+def test_a_viewer_reads_and_changes_nothing(
+    sign_in: SignIn, example: ExperimentDefinition, picture: Picture, barriers: Barriers
+):
     page = sign_in({"email": "vera@example.com", "email_verified": True}, f"/results?experiment={example.id}")
     expect(page.get_by_text("vera@example.com (viewer)")).to_be_visible()
     expect(page.get_by_role("heading", name=example.name)).to_be_visible()
     expect(page.get_by_role("button", name="Re-run with today's prices")).to_have_count(0)
-    OUTPUT.mkdir(exist_ok=True)
-    page.screenshot(path=OUTPUT / "signed-in.png")
+    picture(page)
+    assert not barriers(page)
 
 
 def test_an_analyst_may_run_again(sign_in: SignIn, example: ExperimentDefinition):

@@ -1,19 +1,26 @@
-"""What a person does with the workbench, from an empty one to dollars, in a real browser."""
+"""What a person does with the workbench, from an empty one to dollars, in a real browser and on every screen."""
 
 import re
-from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from rallyuxr.models import UpdateMetricValue
-from rallyuxr.services import listing, metric_values
+from rallyuxr.models import CreateMetricValue, ExperimentDefinition, UpdateMetricValue
 from rallyuxr.services.context import Context
-from tests.browser.conftest import Visit
-from tests.browser.workbench import WIDTHS, settled
+from rallyuxr.services.experiments import create_experiment
+from rallyuxr.services.listing import list_experiments
+from rallyuxr.services.metric_values import create_metric_value, get_metric_value, update_metric_value
+from rallyuxr.store import RESULTS_GENERATOR
+from rallyuxr.store.failures import Failure
+from tests.browser.conftest import Picture, Visit
+from tests.browser.seeds import example_plan
+from tests.browser.workbench import go_to, settled
 
 pytestmark = pytest.mark.browser
+VERDICT = re.compile("Better|Worse|No detectable|Cannot tell")
 PIPELINE = 60_000
 HEADER = "timestamp,metric,arm,value,sample_size\n"
 
@@ -43,45 +50,73 @@ def choose_days(page: Page, first: str, last: str) -> None:
         settled(page)
 
 
-def test_the_example_leads_from_an_empty_workbench_to_dollars(
-    visit: Visit, empty_app: str, picture: Callable[..., None]
-):
-    page = visit("/", address=empty_app)
+@pytest.fixture
+def metric(ctx: Context) -> CreateMetricValue:
+    """A price of its own for a test that changes it."""
+    name = "test_" + "".join(letter for letter in uuid4().hex if letter.isalpha())
+    request = CreateMetricValue(
+        metric_id=name,
+        name=name.replace("_", " ").capitalize(),
+        dollars_per_unit=Decimal(10),
+        unit="$",
+        description="Margin of one more dollar",
+        category="revenue",
+    )
+    create_metric_value(ctx, request)
+    return request
+
+
+def stored(ctx: Context, name: str) -> ExperimentDefinition:
+    (found,) = [one for one in list_experiments(ctx, limit=100).experiments if one.name == name]
+    return found
+
+
+def named_from_template(page: Page, name: str) -> None:
+    page.get_by_role("button", name="Checkout flow").click()
+    settled(page)
+    field = page.get_by_role("textbox", name="Name", exact=True)
+    field.fill(name)
+    field.press("Tab")
+    settled(page)
+
+
+def test_the_example_leads_from_an_empty_workbench_to_dollars(new_app: str, walk: Visit, picture: Picture):
+    page = walk("/", address=new_app)
     expect(page.get_by_text("What was it worth, and how sure are we?")).to_be_visible()
     picture(page, "-empty")
     page.get_by_role("button", name="Load the example").click()
-    expect(page.get_by_role("link", name="Open its results")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text(re.compile("Better|Worse|No detectable|Cannot tell")).first).to_be_visible(
-        timeout=PIPELINE
-    )
+    expect(page.get_by_text(VERDICT).first).to_be_visible(timeout=PIPELINE)
     page.get_by_role("link", name="Open its results").click()
     expect(page.get_by_text("Observed impact").first).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("SIMULATED").first).to_be_visible()
+    expect(page.get_by_text("SIMULATED").locator("visible=true").first).to_be_visible()
     picture(page, "-results")
-    page.get_by_role("link", name="Overview").click()
+    go_to(page, "Overview")
     expect(page.get_by_text("Observed so far")).to_be_visible(timeout=30_000)
-    picture(page, "-overview")
 
 
-def test_a_template_and_the_simulator_make_an_experiment_that_is_followed_live(visit: Visit, ctx: Context):
-    page = visit("/create")
-    page.get_by_role("button", name="Checkout flow").click()
-    expect(page.get_by_label("Name", exact=True)).to_have_value("One-page checkout")
-    settled(page)
+def test_a_template_becomes_results_without_a_reload(walk: Visit, picture: Picture, ctx: Context):
+    name = f"From a template {uuid4().hex[:6]}"
+    page = walk("/create")
+    named_from_template(page, name)
     expect(page.get_by_text("What can this detect?")).to_be_visible()
+    picture(page, "-filled")
     page.get_by_role("button", name="Create the experiment").click()
-    expect(page.get_by_text(re.compile("Better|Worse|No detectable|Cannot tell")).first).to_be_visible(
-        timeout=PIPELINE
-    )
-    newest = listing.list_experiments(ctx, limit=1).experiments[0]
-    assert newest.name == "One-page checkout"
-    assert newest.status == "complete"
+    expect(page.get_by_text("You may leave this page")).to_be_visible()
+    picture(page, "-waiting")
+    expect(page.get_by_text(VERDICT).first).to_be_visible(timeout=PIPELINE)
+    picture(page, "-done")
+    assert "experiment=" in page.url
+    page.get_by_role("link", name="Open its results").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.get_by_text("SIMULATED").locator("visible=true").first).to_be_visible()
+    assert stored(ctx, name).status == "complete"
+    assert stored(ctx, name).finding is not None
 
 
 def test_a_file_with_mistakes_is_explained_then_accepted(
-    visit: Visit, ctx: Context, tmp_path: Path, picture: Callable[..., None]
+    walk: Visit, ctx: Context, tmp_path: Path, picture: Picture
 ):
-    page = visit("/create")
+    page = walk("/create")
     page.get_by_label("Name", exact=True).fill("From a file")
     page.get_by_label("Name", exact=True).press("Tab")
     settled(page)
@@ -97,11 +132,11 @@ def test_a_file_with_mistakes_is_explained_then_accepted(
     right.write_text(hourly_csv(lift=0.004))
     chooser = page.locator("input[type=file]")
     chooser.set_input_files(wrong)
-    expect(page.get_by_text("Nothing is stored until they are mended")).to_be_visible(timeout=30_000)
-    before = listing.list_experiments(ctx, limit=1).summary.total_experiments
+    expect(page.get_by_text("Nothing is stored until mended")).to_be_visible(timeout=30_000)
+    before = list_experiments(ctx, limit=1).summary.total_experiments
     page.get_by_role("button", name="Create the experiment").click()
     expect(page.get_by_text("Not created: choose a file that reads without problems")).to_be_visible(timeout=30_000)
-    assert listing.list_experiments(ctx, limit=1).summary.total_experiments == before
+    assert list_experiments(ctx, limit=1).summary.total_experiments == before
     expect(page.get_by_role("button", name="All problems as CSV")).to_be_visible()
     picture(page, "-problems")
     chooser.set_input_files(right)
@@ -109,49 +144,68 @@ def test_a_file_with_mistakes_is_explained_then_accepted(
     expect(page.get_by_label("Name", exact=True)).to_have_value("From a file")
     settled(page)
     page.get_by_role("button", name="Create the experiment").click()
-    expect(page.get_by_text(re.compile("Better|Worse|No detectable|Cannot tell")).first).to_be_visible(
-        timeout=PIPELINE
-    )
-    newest = listing.list_experiments(ctx, limit=1).experiments[0]
+    expect(page.get_by_text(VERDICT).first).to_be_visible(timeout=PIPELINE)
+    newest = list_experiments(ctx, limit=1).experiments[0]
     assert (newest.name, newest.data_source) == ("From a file", "upload")
 
 
-def test_a_price_is_previewed_saved_and_two_editors_both_learn_of_it(
-    visit: Visit, ctx: Context, example: object, picture: Callable[..., None]
+def test_mistakes_are_said_beside_their_fields(walk: Visit):
+    page = walk("/create")
+    page.get_by_role("button", name="Create the experiment").click()
+    expect(page.get_by_text("Give it a name of at most 200 letters.")).to_be_visible()
+    expect(page.get_by_text("Choose 1 to 10 metrics")).to_be_visible()
+
+
+def test_a_price_is_previewed_and_a_conflict_decided(
+    walk: Visit, picture: Picture, ctx: Context, metric: CreateMetricValue
 ):
-    page = visit("/metric_values?metric=conversion_rate")
-    field = page.get_by_label(re.compile("^Price of one percentage point"))
-    field.fill("1300")
-    field.press("Enter")
-    expect(page.get_by_text("would do")).to_be_visible(timeout=30_000)
-    picture(page, "-preview")
-    metric_values.update_metric_value(ctx, "conversion_rate", UpdateMetricValue(dollars_per_unit="1250"))
+    page = walk(f"/metric_values?metric={metric.metric_id}")
+    price = page.get_by_role("spinbutton", name="One dollar more is worth, in USD")
+    price.fill("12.5")
+    price.press("Enter")
+    expect(page.get_by_text("What $12.50 would do")).to_be_visible()
+    update_metric_value(ctx, metric.metric_id, UpdateMetricValue(dollars_per_unit=Decimal(11)))
     page.get_by_role("button", name="Save this price").click()
-    expect(page.get_by_text("while you were typing")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("while you were typing")).to_be_visible()
     picture(page, "-conflict")
-    page.get_by_role("button", name=re.compile("Go on with")).click()
-    settled(page)
+    page.get_by_role("button", name="Go on with").click()
     page.get_by_role("button", name="Save this price").click()
-    expect(page.get_by_text("Conversion rate is now $1,300.00")).to_be_visible(timeout=30_000)
-    assert metric_values.get_metric_value(ctx, "conversion_rate").dollars_per_unit == 1300
-    metric_values.update_metric_value(ctx, "conversion_rate", UpdateMetricValue(dollars_per_unit="1200"))
+    expect(page.get_by_text("(version 3)")).to_be_visible()
+    assert get_metric_value(ctx, metric.metric_id).dollars_per_unit == Decimal("12.5")
+    page.get_by_role("tab", name="History").click()
+    settled(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("path", ["/", "/create", "/metric_values", "/operations"])
-def test_every_page_reads_at_every_width_and_in_both_schemes(
-    visit: Visit,
-    barriers: Callable[[Page], list[str]],
-    picture: Callable[..., None],
-    example: object,
-    path: str,
-    width: str,
-    scheme: str,
-):
-    page = visit(path, width=WIDTHS[width], scheme=scheme)
-    expect(page.get_by_test_id("stHeading").first).to_be_visible()
-    picture(page)
-    assert not barriers(page)
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0
+def test_a_new_price_shows_every_experiment_it_would_move(walk: Visit, example: ExperimentDefinition):
+    page = walk("/metric_values?metric=average_order_value")
+    price = page.get_by_role("spinbutton", name="One dollar more is worth, in USD")
+    price.fill("0.7")
+    price.press("Enter")
+    expect(page.get_by_role("cell", name=example.name).first).to_be_visible()
+
+
+def test_a_failure_is_sent_through_again(walk: Visit, picture: Picture, ctx: Context):
+    made = create_experiment(ctx, example_plan("Redriven").model_copy(update={"data_source": "api"}))
+    ctx.store.failures.send(
+        Failure(
+            function=RESULTS_GENERATOR,
+            reason="The function ran out of memory",
+            at=ctx.clock(),
+            event={"experimentId": made.id},
+            experiment_id=made.id,
+        )
+    )
+    page = walk("/operations")
+    expect(page.get_by_text("The function ran out of memory")).to_be_visible()
+    picture(page, "-failed")
+    page.get_by_role("button", name="Send through again").first.click()
+    expect(page.get_by_text("1 sent through again")).to_be_visible()
+
+
+def test_the_overview_leads_to_an_experiment(walk: Visit, picture: Picture, example: ExperimentDefinition):
+    page = walk(f"/?search={example.name}")
+    page.get_by_role("tab", name="List").click()
+    settled(page)
+    picture(page, "-list")
+    page.get_by_role("link", name=example.name).first.click()
+    expect(page.get_by_role("heading", name=example.name)).to_be_visible()

@@ -50,12 +50,36 @@ def launch(playwright: Playwright) -> Browser:
 
 def settled(page: Page) -> None:
     """Wait until the app has drawn everything: no script runs, no chart is still empty."""
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
     page.wait_for_function(
-        """() => ![...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
+        """() => !document.querySelector('[data-testid="stSkeleton"]') &&
+               ![...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
                .some(chart => !chart.querySelector('.main-svg'))"""
     )
     page.wait_for_timeout(300)
+
+
+def unfold(page: Page) -> bool:
+    """Open the sidebar where it is folded away, as on a narrow screen; whether it was."""
+    button = page.get_by_test_id("stExpandSidebarButton")
+    folded = button.is_visible()
+    if folded:
+        button.click()
+    return folded
+
+
+def fold(page: Page) -> None:
+    """Put the sidebar away: it lies over a narrow page."""
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    page.get_by_test_id("stExpandSidebarButton").wait_for()
+
+
+def go_to(page: Page, title: str) -> None:
+    """Follow the navigation."""
+    unfold(page)
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
+    page.get_by_role("heading", name=title, level=1).wait_for()
+    settled(page)
 
 
 def _answering(address: str) -> str:

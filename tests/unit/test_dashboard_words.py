@@ -218,11 +218,26 @@ def test_the_planted_truth_is_held_against_every_interval(analysis: ExperimentAn
 
 
 def test_every_exhibit_has_its_own_file_name_and_words(analysis: ExperimentAnalysis):
-    shown = list(evidence.total_exhibits(analysis, DATA))
+    shown = [*evidence.total_exhibits(analysis, DATA), *evidence.comparison_exhibits(analysis)]
     for metric_id in PLAN.metrics:
         shown += evidence.metric_exhibits(analysis, DATA, metric_id, zone=UTC)
-    assert len({exhibit.name for exhibit in shown}) == len(shown) == 3 + 4 * len(PLAN.metrics)
+    assert len({exhibit.name for exhibit in shown}) == len(shown) == 4 + 4 * len(PLAN.metrics)
     assert all(exhibit.alt.strip() and exhibit.title for exhibit in shown)
+
+
+def test_all_metrics_stand_on_one_scale_and_say_where_less_is_better(analysis: ExperimentAnalysis):
+    (exhibit,) = evidence.comparison_exhibits(analysis)
+    relative = [did.estimate.relative.estimate for did in analysis.did_results.values()]
+    assert exhibit.figure.data[0].x.tolist() == pytest.approx([100 * effect for effect in relative])
+    assert "Task completion time (less is better)" in exhibit.alt
+    assert not list(evidence.comparison_exhibits(analysis.model_copy(update={"running": True})))
+
+
+def test_the_table_says_how_many_took_part(analysis: ExperimentAnalysis):
+    did = analysis.did_results["conversion_rate"]
+    assert metric_table.participants(analysis) == (
+        f"Participants: {did.sample_size_treatment:,.0f} treated, {did.sample_size_control:,.0f} control."
+    )
 
 
 def test_without_data_the_figures_that_need_none_are_left(analysis: ExperimentAnalysis):
@@ -268,7 +283,7 @@ def test_the_report_stands_alone_escapes_names_and_says_simulated(analysis: Expe
     assert "&lt;One-page&gt; checkout &amp; more" in report
     assert "<One-page>" not in report
     assert "SIMULATED" in report
-    assert report.count("<figure") == 3 + 4 * len(PLAN.metrics)
+    assert report.count("<figure") == 4 + 4 * len(PLAN.metrics)
     assert "CET" in report
 
 
