@@ -32,10 +32,13 @@ api: setup ## the same with the REST API under uvicorn
 
 test: setup browser ## every test but the slow suites: units, embedded cloud, browser
 	$(PYTEST) -m "not slow and not browser" -n 2 --dist loadgroup
-	$(PYTEST) -m "browser and not slow" tests/browser
+	$(PYTEST) -m "browser and not slow" tests/browser -n 2 --dist loadfile
 
-test-slow: setup browser ## Monte Carlo, thousands of API requests, crash rounds
-	$(PYTEST) -m slow -n 2 --dist loadgroup
+test-slow: setup ## Monte Carlo, thousands of API requests, crash rounds
+	$(PYTEST) -m "slow and not browser" -n 2 --dist loadgroup
+
+test-screens: setup browser ## every flow through the pages again: on a phone, in the dark
+	$(PYTEST) -m "browser and slow" tests/browser -n 2 --dist loadfile
 
 check: lint types contracts docs test ## what every change must pass
 
@@ -73,4 +76,4 @@ lock: setup ## compile both locks anew
 clean: ## remove what was built; the embedded cloud's data stays
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-output *.egg-info
 
-.PHONY: help setup browser run api test test-slow check lint types contracts docs format bench screenshots openapi lock clean
+.PHONY: help setup browser run api test test-slow test-screens check lint types contracts docs format bench screenshots openapi lock clean
