@@ -186,9 +186,7 @@ def list_analyses(
     context: Deployment,
     caller: Viewer,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    next_token: Annotated[
-        str | SkipJsonSchema[None], Query(alias="nextToken", pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    ] = None,
+    next_token: Annotated[str | SkipJsonSchema[None], Query(alias="nextToken", max_length=64)] = None,
 ) -> Answer[answers.AnalysisListData]:
     """List the analyses of an experiment, newest first; `nextToken` leads on to older ones."""
     lines = analyses.list_analyses(context, experiment_id, limit=limit + 1, before=next_token)

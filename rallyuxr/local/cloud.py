@@ -30,7 +30,7 @@ PREFERRED_PORT = 4566
 ROOT_ACCOUNT = "000000000000"
 REGION = "us-east-1"
 START_SECONDS = 30.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
