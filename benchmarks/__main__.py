@@ -10,6 +10,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "storage": (),
     "series": (),
     "panel": (),
+    "panel_memory": (),
     "size_grid": ("--quick", "--markdown"),
     "peeking": (),
     "orders": (),
