@@ -105,7 +105,10 @@ def _read_token(token: str) -> tuple[datetime, str]:
 
 
 def _place(ctx: Context, merchant: Merchant, orders: dict[int, Order]) -> dict[int, OrderReceipt]:
-    """Create what is new; what is not, or comes twice in this batch, is an event of a stored order."""
+    """Create what is new; what is not, or comes again in this batch, is an event of a stored order.
+
+    An event that repeats one of this batch changes nothing, since statuses only move forward: it needs no reading.
+    """
     firsts = {order.order_id: place for place, order in reversed(orders.items())}
     places = list(firsts.values())
     created: set[int] = set()
@@ -113,10 +116,19 @@ def _place(ctx: Context, merchant: Merchant, orders: dict[int, Order]) -> dict[i
         chunk = [orders[place] for place in places[start : start + ORDERS_PER_TRANSACTION]]
         taken = {order.order_id for order in ctx.store.orders.create_orders(merchant, chunk)}
         created |= {firsts[order.order_id] for order in chunk if order.order_id not in taken}
-    return {
-        place: _receipt(order, "created") if place in created else _advance(ctx, order)
-        for place, order in orders.items()
-    }
+    receipts: dict[int, OrderReceipt] = {}
+    settled: dict[str, list[Order]] = {}
+    for place, order in orders.items():
+        before = settled.setdefault(order.order_id, [])
+        if place in created:
+            receipts[place] = _receipt(order, "created")
+        elif order in before:
+            receipts[place] = _receipt(order, "unchanged")
+        else:
+            receipts[place] = _advance(ctx, order)
+        if receipts[place].outcome != "refused":
+            before.append(order)
+    return receipts
 
 
 def _advance(ctx: Context, order: Order) -> OrderReceipt:

@@ -374,6 +374,25 @@ def test_a_batch_answers_for_each_order(ctx: Context) -> None:
         assert part in reasons
 
 
+def test_an_order_repeated_within_a_batch_is_read_once(ctx: Context) -> None:
+    merchant = new_merchant(ctx)
+    requests: list[str] = []
+    events = ctx.store.cloud.client("dynamodb").meta.events
+
+    def note(model: Any, **_: Any) -> None:
+        requests.append(model.name)
+
+    order, refunded = an_order(merchant, 1), an_order(merchant, 1, status="refunded")
+    events.register("before-call.dynamodb", note)
+    try:
+        receipts = place_orders(ctx, [order, *[order, refunded] * 400])
+    finally:
+        events.unregister("before-call.dynamodb", note)
+    assert [receipt.outcome for receipt in receipts] == ["created", "unchanged", "updated"] + ["unchanged"] * 798
+    assert len(requests) < 10
+    assert get_order(ctx, merchant.merchant_id, order.order_id).status == "refunded"
+
+
 def test_a_batch_has_a_limit(ctx: Context) -> None:
     with pytest.raises(InvalidInput, match="at most 1000"):
         place_orders(ctx, [{}] * (MAX_BATCH + 1))
