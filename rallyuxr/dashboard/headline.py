@@ -27,7 +27,7 @@ def title(experiment: ExperimentDefinition) -> None:
     st.title(f.plain(experiment.name), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(experiment.status.capitalize(), color=STATUS_COLOURS[experiment.status])
-        if experiment.data_source == "simulator":
+        if experiment.is_simulated:
             widgets.simulated_badge()
         zone = session.time_zone()
         before = (

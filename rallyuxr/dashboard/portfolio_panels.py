@@ -121,7 +121,7 @@ def _bar(one: ExperimentDefinition, namesakes: Collection[str]) -> figures.Estim
     assert finding is not None
     assert finding.total_impact is not None
     label = f"{one.name} {one.id[:6]}" if one.name in namesakes else one.name
-    if one.data_source == "simulator":
+    if one.is_simulated:
         label += " (SIMULATED)"
     amount = f.money(finding.total_impact, one.currency, signed=True)
     words = f"{amount} ({f.money_interval(_interval(one), one.currency)})"
@@ -151,7 +151,7 @@ def _line(one: ExperimentDefinition) -> None:
         name.page_link("pages/results.py", label=f"**{f.plain(one.name)}**", query_params={"experiment": one.id})
         with status.container(horizontal=True):
             st.badge(f.words(one.status), color="green" if one.status == "complete" else "blue")
-            if one.data_source == "simulator":
+            if one.is_simulated:
                 widgets.simulated_badge()
         if one.finding is None:
             money.caption("Not analysed yet")

@@ -131,7 +131,7 @@ def _take_over(price: MetricValue, amount: float) -> None:
 
 def _preview(price: MetricValue, proposed: Decimal) -> None:
     preview = repricing.preview_reprice(session.connection(), price.metric_id, proposed)
-    active = len(metric_values.experiments_using(session.connection(), price.metric_id))
+    active = metric_values.impacted_experiments(session.connection(), price.metric_id)
     st.markdown(
         f"**What {f.plain(f.price(proposed, price.currency))} would do** — {active} active experiments use this "
         "metric. Stored analyses stay as they are; a re-run takes the new price."
@@ -152,6 +152,8 @@ def _preview(price: MetricValue, proposed: Decimal) -> None:
     st.html(html_table(rows))
     if preview.omitted:
         st.caption(f"{preview.omitted:,} more experiments are not shown.")
+    if not preview.complete:
+        st.caption("So many experiments use this metric that not all were looked at.")
 
 
 def _rules(price: MetricValue) -> list[str]:

@@ -85,7 +85,7 @@ def update_metric_value(ctx: Context, metric_id: str, request: UpdateMetricValue
             return MetricValueUpdate(
                 metric=after,
                 previous_value=before.dollars_per_unit,
-                impacted_experiments=ctx.store.usage.active_count(metric_id),
+                impacted_experiments=impacted_experiments(ctx, metric_id),
             )
     raise VersionConflict(f"{metric_id} is being changed by too many at once; try again.")
 
@@ -98,9 +98,9 @@ def metric_history(ctx: Context, metric_id: str) -> tuple[MetricValueVersion, ..
     return history
 
 
-def experiments_using(ctx: Context, metric_id: str) -> tuple[str, ...]:
-    """The ids of the active experiments that use the metric."""
-    return ctx.store.usage.active(metric_id)
+def impacted_experiments(ctx: Context, metric_id: str) -> int:
+    """How many active experiments use the metric."""
+    return ctx.store.usage.active_count(metric_id)
 
 
 def repriced(value: MetricValue, dollars_per_unit: Decimal) -> MetricValue:

@@ -23,7 +23,6 @@ from rallyuxr.services.experiments import (
     set_cost,
 )
 from rallyuxr.services.listing import ExperimentPage, list_experiments
-from rallyuxr.services.metric_values import experiments_using
 from rallyuxr.store.experiments import READ_BOUND
 from tests.cloud.spine_samples import at, bare_tables, plan, store_drafts
 
@@ -243,7 +242,7 @@ def test_counts_follow_every_move_even_of_many_at_once(cloud: Endpoint) -> None:
     assert (page.summary.total_experiments, page.summary.completed_experiments) == (20, 5)
     for metric_id in plan().metrics:
         assert ctx.store.usage.active_count(metric_id) == 11
-        assert set(experiments_using(ctx, metric_id)) == {one.id for one in made[5:10] + made[14:]}
+        assert set(ctx.store.usage.active(metric_id)) == {one.id for one in made[5:10] + made[14:]}
         assert len(ctx.store.usage.closed(metric_id)) == 9
 
 
