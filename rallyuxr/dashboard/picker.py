@@ -34,4 +34,6 @@ def experiment_id() -> str | None:
         st.page_link("pages/overview.py", label="Open the overview", icon=":material/monitoring:")
     elif chosen != linked:
         st.query_params["experiment"] = chosen
+        if linked is None:
+            st.rerun()
     return chosen

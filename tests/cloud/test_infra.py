@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from infra import bundle
+from infra import bundle, specs
 from infra.__main__ import main
 from infra.cloud import Cloud
 from infra.plan import apply, plan, stack
@@ -17,7 +17,7 @@ from rallyuxr.local import Deployment
 from rallyuxr.settings import Settings
 from rallyuxr.store.tables import TABLES
 
-IDENTITY = bundle.layer_identity()
+IDENTITY = bundle.layer_identity(specs.COMPUTING)
 
 
 def resources_of(deployment: Deployment) -> list[Resource]:
@@ -100,9 +100,10 @@ def test_what_apply_prints_is_what_plan_printed(
     own_account: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new layer is published before the functions that use it are compared by eye, and not before by us."""
-    archive = bundle.build_layer()
-    monkeypatch.setattr(bundle, "layer_identity", lambda: "another-lock")
-    monkeypatch.setattr(bundle, "build_layer", lambda: archive)
+    archives = {layer: bundle.build_layer(layer) for layer in specs.LAYERS}
+    identities = {layer: bundle.layer_identity(layer) for layer in specs.LAYERS} | {specs.COMPUTING: "another-lock"}
+    monkeypatch.setattr(bundle, "layer_identity", identities.__getitem__)
+    monkeypatch.setattr(bundle, "build_layer", archives.__getitem__)
     boto3.client("lambda").delete_function(FunctionName="rallyuxr-local-api")
     printed = []
     for command in ("plan", "apply"):
@@ -111,7 +112,7 @@ def test_what_apply_prints_is_what_plan_printed(
     planned, applied = printed
     assert planned[:-2] == applied[:-2]
     assert "create function rallyuxr-local-api" in planned
-    assert planned.count(f"    layer: '{IDENTITY}' -> 'another-lock'") == 4
+    assert planned.count(f"    layers: ['{IDENTITY}'] -> ['another-lock']") == 4
     assert planned[-2].replace("to make", "made") == applied[-2]
     assert planned[-1] == applied[-1]
     assert main(["apply", "--stage", "local"]) == 0

@@ -232,10 +232,17 @@ def test_the_deployed_function_writes_what_orders_changed(deployed: Deployment) 
     live = connect(actor="tests")
     merchant = new_merchant(live)
     sell(live, sold(merchant, 1), sold(merchant, 2))
+    write_deployed()
+    assert rows(lake(live, deployed.endpoint), "daily", merchant) == [(2, Decimal("5.00"))]
+    deadline = time.monotonic() + 60  # the deployed aggregator follows the same orders and may mark the month again
+    while any(name.startswith(merchant.merchant_id) for name in live.store.files_behind.pending()):
+        assert time.monotonic() < deadline, "the mark stays although the month was written"
+        write_deployed()
+
+
+def write_deployed() -> None:
     answer = boto3.client("lambda").invoke(FunctionName="rallyuxr-local-parquetWriter")
     assert "FunctionError" not in answer, answer["Payload"].read()
-    assert rows(lake(live, deployed.endpoint), "daily", merchant) == [(2, Decimal("5.00"))]
-    assert not [name for name in live.store.files_behind.pending() if name.startswith(merchant.merchant_id)]
 
 
 @pytest.mark.slow

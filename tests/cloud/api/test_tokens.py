@@ -55,6 +55,7 @@ ENDPOINTS: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
     (ANALYST, "POST", "/orders", ORDER),
     (ANALYST, "POST", "/orders/batch", {"orders": []}),
     (ANALYST, "POST", "/merchants", MERCHANT),
+    (ANALYST, "POST", "/merchants/{merchant}/visits", {"visits": []}),
     (ADMIN, "POST", "/metric-values", METRIC),
     (ADMIN, "PUT", "/metric-values/{metric}", {"dollarsPerUnit": 5}),
     (ADMIN, "GET", "/failures", None),
