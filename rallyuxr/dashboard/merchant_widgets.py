@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import streamlit as st
 from pydantic import ValidationError
 
-from rallyuxr.dashboard import session
+from rallyuxr.dashboard import session, widgets
 from rallyuxr.dashboard.formatting import MINUS, level, moment, money, number, relative
 from rallyuxr.errors import RallyError
 from rallyuxr.models.aggregate import AnalyticsGranularity, AnalyticsRow, Comparison, Freshness
@@ -28,16 +28,8 @@ _COMPARISONS: dict[str, Comparison | None] = {
 def pick_merchant(merchants: Sequence[Merchant]) -> Merchant:
     """The merchant to look at; the address names it, `?merchant=…`."""
     by_id = {each.merchant_id: each for each in merchants}
-    linked = st.query_params.get("merchant")
-    chosen: str = st.selectbox(
-        "Merchant",
-        list(by_id),
-        index=list(by_id).index(linked) if linked in by_id else 0,
-        format_func=lambda merchant_id: by_id[merchant_id].name,
-        key=f"merchant, from {linked}",
-    )
-    st.query_params["merchant"] = chosen
-    return by_id[chosen]
+    names = {merchant_id: each.name for merchant_id, each in by_id.items()}
+    return by_id[str(widgets.choose_by_address("Merchant", names, parameter="merchant", first=True))]
 
 
 def pick_range(merchant: Merchant, now: datetime) -> tuple[date, date]:

@@ -52,16 +52,8 @@ def overview(prices: Sequence[MetricValue]) -> None:
 def pick(prices: Sequence[MetricValue]) -> MetricValue:
     """The metric to look at; the address names it, `?metric=…`."""
     by_id = {price.metric_id: price for price in prices}
-    linked = st.query_params.get("metric")
-    chosen = st.selectbox(
-        "Metric",
-        list(by_id),
-        index=list(by_id).index(linked) if linked in by_id else 0,
-        format_func=lambda metric_id: by_id[metric_id].name,
-        key=f"metric, from {linked}",
-    )
-    st.query_params["metric"] = chosen
-    return by_id[chosen]
+    names = {metric_id: price.name for metric_id, price in by_id.items()}
+    return by_id[str(widgets.choose_by_address("Metric", names, parameter="metric", first=True))]
 
 
 def history(price: MetricValue) -> None:

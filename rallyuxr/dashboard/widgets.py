@@ -1,6 +1,6 @@
 """Small parts that every page is made of."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,39 @@ def cautions(items: Iterable[Caution]) -> None:
     """What the reader must know, each sentence once."""
     for message in dict.fromkeys(item.message for item in items):
         st.markdown(f":material/warning: {plain(message)}")
+
+
+def choose_by_address(
+    label: str, names: Mapping[str, str], *, parameter: str, first: bool = False, placeholder: str | None = None
+) -> str | None:
+    """A list of names by id whose choice stands in the address, `?parameter=id`, and follows it.
+
+    An id in the address that is not among the names is a choice too. Without one, the first is chosen if `first`,
+    else none.
+    """
+    linked = st.query_params.get(parameter)
+    options = list(names) if linked is None or linked in names or first else [linked, *names]
+    known = options.index(linked) if linked in options else None
+    key = f"{parameter} chosen, from {linked}"
+    chosen: str | None = st.selectbox(
+        label,
+        options,
+        index=0 if known is None and first else known,
+        format_func=lambda one: names.get(one, one),
+        placeholder=placeholder,
+        key=key,
+        on_change=_into_address,
+        args=(parameter, key),
+    )
+    if chosen is not None and chosen != linked:
+        st.query_params[parameter] = chosen
+    return chosen
+
+
+def _into_address(parameter: str, key: str) -> None:
+    """Before the page runs again, so that the list it draws is the one that the next choice is made from."""
+    if st.session_state[key] is not None:
+        st.query_params[parameter] = st.session_state[key]
 
 
 def chart(figure: go.Figure, *, name: str, alt: str) -> None:
