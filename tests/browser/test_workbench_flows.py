@@ -73,6 +73,7 @@ def stored(ctx: Context, name: str) -> ExperimentDefinition:
 
 def named_from_template(page: Page, name: str) -> None:
     page.get_by_role("button", name="Checkout flow").click()
+    expect(page.get_by_role("textbox", name="What is changed, against what")).not_to_have_value("")
     settled(page)
     field = page.get_by_role("textbox", name="Name", exact=True)
     field.fill(name)
