@@ -14,7 +14,7 @@ from rallyuxr.errors import InvalidData, InvalidInput
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
 from rallyuxr.ingest.price_files import read_price_file
 from rallyuxr.models import ExperimentPlan, MetricValue
-from rallyuxr.models.results import utc64
+from rallyuxr.models.columns import utc64
 from rallyuxr.version import __version__
 
 DAY = np.timedelta64(1, "D")

@@ -21,9 +21,9 @@ import numpy as np
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.aggregate import Aggregate
+from rallyuxr.models.columns import ExperimentData, Floats, Hours, MetricSeries, utc64
 from rallyuxr.models.experiment import ExperimentDefinition, OrderMeasure, OrdersPlan
 from rallyuxr.models.order import Arm
-from rallyuxr.models.results import ExperimentData, Floats, Hours, MetricSeries, utc64
 
 HOUR = timedelta(hours=1)
 Rows = Mapping[str, Iterable[Aggregate]]

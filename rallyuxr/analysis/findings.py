@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, replace
 
-from rallyuxr.models.analysis import AlwaysValid, Interval
+from rallyuxr.models.analysis import Interval
 from rallyuxr.models.diagnostics import Diagnostics, EventStudy
-from rallyuxr.models.estimate import DidEstimate
+from rallyuxr.models.estimate import AlwaysValid, DidEstimate
 from rallyuxr.models.metric_value import ValueType
 
 NOT_RUNNING = AlwaysValid(reason="the experiment is over: its interval is valid as it is")

@@ -13,17 +13,10 @@ import numpy as np
 from rallyuxr.economics import price_snapshot
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.analysis import PriceSnapshot
+from rallyuxr.models.columns import ExperimentData, MetricSeries, PublishedData, UnitPanel, utc64
 from rallyuxr.models.experiment import ExperimentPlan
 from rallyuxr.models.metric_value import MetricValue
-from rallyuxr.models.results import (
-    ExperimentData,
-    ExperimentResult,
-    MetricResult,
-    MetricSeries,
-    PublishedData,
-    UnitPanel,
-    utc64,
-)
+from rallyuxr.models.results import ExperimentResult, MetricResult
 
 Results = ExperimentResult | ExperimentData | PublishedData
 Price = MetricValue | PriceSnapshot | Decimal | float | int

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from rallyuxr.analysis.findings import Finding, absent_finding, shown
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.analysis import AlwaysValid
+from rallyuxr.models.columns import Floats, UnitPanel, utc64
 from rallyuxr.models.diagnostics import EventStudy
-from rallyuxr.models.results import Floats, UnitPanel, utc64
+from rallyuxr.models.estimate import AlwaysValid
 from rallyuxr.stats.panel import did_panel
 from rallyuxr.stats.panel_event_study import panel_event_study
 from rallyuxr.stats.regular_grid import Span, moment_of

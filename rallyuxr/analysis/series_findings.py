@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from rallyuxr.analysis.findings import Finding, shown
-from rallyuxr.models.analysis import AlwaysValid
+from rallyuxr.models.columns import Floats, MetricSeries
 from rallyuxr.models.diagnostics import Diagnostics, EventStudy, SampleRatio
-from rallyuxr.models.estimate import DidEstimate
-from rallyuxr.models.results import Floats, MetricSeries
+from rallyuxr.models.estimate import AlwaysValid, DidEstimate
 from rallyuxr.stats import diagnostics as checks
 from rallyuxr.stats.composite import Composite, composite
 from rallyuxr.stats.event_study import daily_differences, event_studies

@@ -8,8 +8,8 @@ import numpy as np
 from rallyuxr.dashboard.curves import by_day
 from rallyuxr.economics import money_per_effect
 from rallyuxr.models import AnalysisPeriod, DidResult, ExperimentAnalysis, MetricImpact, MetricSeries
+from rallyuxr.models.columns import Floats, Hours
 from rallyuxr.models.metric_value import Exposure
-from rallyuxr.models.results import Floats, Hours
 
 DAY = np.timedelta64(1, "D")
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.models import MetricSeries
-from rallyuxr.models.results import Floats, Hours, utc64
+from rallyuxr.models.columns import Floats, Hours, utc64
 
 POINTS = 1200
 

@@ -16,7 +16,7 @@ from rallyuxr.dashboard.accrual import Accrual
 from rallyuxr.dashboard.curves import extremes, local_times, student_density, window_mask, with_gaps
 from rallyuxr.dashboard.formatting import currency_mark, money, short_money
 from rallyuxr.models import AnalysisPeriod, DidResult, EconomicImpact, EventStudy, Interval, MetricSeries
-from rallyuxr.models.results import Floats, Hours, utc64
+from rallyuxr.models.columns import Floats, Hours, utc64
 
 TREATMENT = "#3a86c8"
 CONTROL = "#d4700f"

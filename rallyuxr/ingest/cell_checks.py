@@ -8,8 +8,8 @@ import numpy as np
 from rallyuxr.ingest.cells import Flags, Labels, Numbers
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import Table
+from rallyuxr.models.columns import Floats
 from rallyuxr.models.metric_value import ValueType
-from rallyuxr.models.results import Floats
 
 
 @dataclass(frozen=True, slots=True)

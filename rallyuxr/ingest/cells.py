@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import Column, Table
-from rallyuxr.models.results import Floats
+from rallyuxr.models.columns import Floats
 from rallyuxr.models.safe_csv import looks_like_formula
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "<na>", "-"})

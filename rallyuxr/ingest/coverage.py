@@ -8,8 +8,8 @@ import numpy as np
 from rallyuxr.ingest.options import ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.models import Caution, ExperimentData, ExperimentPlan, MetricSeries, iso_z
+from rallyuxr.models.columns import Granularity, Hours, utc64
 from rallyuxr.models.metric_value import ValueType
-from rallyuxr.models.results import Granularity, Hours, utc64
 
 STEP = {"hourly": np.timedelta64(3600, "s"), "daily": np.timedelta64(86400, "s")}
 

@@ -10,7 +10,7 @@ import numpy as np
 from rallyuxr.ingest.options import TOO_LARGE, ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import Format, Table, refuse_repeated
-from rallyuxr.models.results import Floats
+from rallyuxr.models.columns import Floats
 
 MAX_EXPANSION = 8
 """How many times the limit on bytes a Parquet file may unpack to."""

@@ -14,7 +14,7 @@ from rallyuxr.ingest.options import ReadOptions
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import RowNumbers, Table
 from rallyuxr.ingest.times import Times, read_times
-from rallyuxr.models.results import Floats, Hours
+from rallyuxr.models.columns import Floats, Hours
 
 
 @dataclass(frozen=True, slots=True)

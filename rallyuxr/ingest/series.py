@@ -10,7 +10,7 @@ from rallyuxr.ingest.cells import Flags
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.readings import Readings
 from rallyuxr.models import Caution, MetricSeries
-from rallyuxr.models.results import Floats, Hours
+from rallyuxr.models.columns import Floats, Hours
 
 HOUR, DAY = np.timedelta64(3600, "s"), np.timedelta64(86400, "s")
 SHORTEST_DAY, LONGEST_DAY = np.timedelta64(23 * 3600, "s"), np.timedelta64(25 * 3600, "s")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.ingest.problems import ProblemLog
+from rallyuxr.models.columns import Floats
 from rallyuxr.models.experiment import DataSource
-from rallyuxr.models.results import Floats
 
 Format = Literal["csv", "json", "parquet", "frame"]
 RowNumbers = NDArray[np.int64]

@@ -10,7 +10,7 @@ import numpy as np
 from rallyuxr.ingest.cells import Labels
 from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import Table
-from rallyuxr.models.results import Hours, utc64
+from rallyuxr.models.columns import Hours, utc64
 
 YEAR = re.compile(r"(?P<year>(?:19|20)\d\d)")
 MONTH = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)")

@@ -13,7 +13,7 @@ from rallyuxr.ingest.problems import ProblemLog
 from rallyuxr.ingest.table import Table
 from rallyuxr.ingest.times import Times, read_times
 from rallyuxr.models import Caution, UnitPanel
-from rallyuxr.models.results import Hours
+from rallyuxr.models.columns import Hours
 from rallyuxr.models.safe_csv import looks_like_formula
 
 BEFORE_AND_AFTER = {"0": 0, "pre": 0, "before": 0, "false": 0, "1": 1, "post": 1, "after": 1, "true": 1}

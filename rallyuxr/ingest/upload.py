@@ -10,7 +10,7 @@ from rallyuxr.ingest.columns import ShapeName
 from rallyuxr.ingest.problems import Problem
 from rallyuxr.ingest.table import Format
 from rallyuxr.models import Caution, ExperimentData
-from rallyuxr.models.results import Granularity
+from rallyuxr.models.columns import Granularity
 from rallyuxr.models.safe_csv import csv_bytes
 
 

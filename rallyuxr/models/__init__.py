@@ -10,7 +10,6 @@ from rallyuxr.lazy import homes, load
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from rallyuxr.models.aggregate import Aggregate as Aggregate
     from rallyuxr.models.aggregate import Analytics as Analytics
-    from rallyuxr.models.analysis import AlwaysValid as AlwaysValid
     from rallyuxr.models.analysis import AnalysisPeriod as AnalysisPeriod
     from rallyuxr.models.analysis import BreakEven as BreakEven
     from rallyuxr.models.analysis import DidResult as DidResult
@@ -25,8 +24,13 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from rallyuxr.models.base import Record as Record
     from rallyuxr.models.base import Timestamp as Timestamp
     from rallyuxr.models.base import iso_z as iso_z
+    from rallyuxr.models.columns import ExperimentData as ExperimentData
+    from rallyuxr.models.columns import MetricSeries as MetricSeries
+    from rallyuxr.models.columns import PublishedData as PublishedData
+    from rallyuxr.models.columns import UnitPanel as UnitPanel
     from rallyuxr.models.diagnostics import Diagnostics as Diagnostics
     from rallyuxr.models.diagnostics import EventStudy as EventStudy
+    from rallyuxr.models.estimate import AlwaysValid as AlwaysValid
     from rallyuxr.models.estimate import Caution as Caution
     from rallyuxr.models.estimate import CellMeans as CellMeans
     from rallyuxr.models.estimate import DidEstimate as DidEstimate
@@ -56,21 +60,16 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from rallyuxr.models.order import Order as Order
     from rallyuxr.models.order import OrderReceipt as OrderReceipt
     from rallyuxr.models.order import OrderStatus as OrderStatus
-    from rallyuxr.models.results import ExperimentData as ExperimentData
     from rallyuxr.models.results import ExperimentResult as ExperimentResult
     from rallyuxr.models.results import MetricResult as MetricResult
-    from rallyuxr.models.results import MetricSeries as MetricSeries
-    from rallyuxr.models.results import PublishedData as PublishedData
     from rallyuxr.models.results import ResultPeriod as ResultPeriod
     from rallyuxr.models.results import SeriesSummary as SeriesSummary
     from rallyuxr.models.results import TimePoint as TimePoint
-    from rallyuxr.models.results import UnitPanel as UnitPanel
 
 _HOMES = homes(
     {
         "rallyuxr.models.aggregate": ("Aggregate", "Analytics"),
         "rallyuxr.models.analysis": (
-            "AlwaysValid",
             "AnalysisPeriod",
             "BreakEven",
             "DidResult",
@@ -82,8 +81,9 @@ _HOMES = homes(
             "Verdict",
         ),
         "rallyuxr.models.base": ("Money", "Price", "Record", "Timestamp", "iso_z"),
+        "rallyuxr.models.columns": ("ExperimentData", "MetricSeries", "PublishedData", "UnitPanel"),
         "rallyuxr.models.diagnostics": ("Diagnostics", "EventStudy"),
-        "rallyuxr.models.estimate": ("Caution", "CellMeans", "DidEstimate", "RelativeEffect"),
+        "rallyuxr.models.estimate": ("AlwaysValid", "Caution", "CellMeans", "DidEstimate", "RelativeEffect"),
         "rallyuxr.models.experiment": (
             "CreateExperiment",
             "CurrentFinding",
@@ -107,15 +107,11 @@ _HOMES = homes(
         ),
         "rallyuxr.models.order": ("Arm", "LineItem", "Merchant", "Order", "OrderReceipt", "OrderStatus"),
         "rallyuxr.models.results": (
-            "ExperimentData",
             "ExperimentResult",
             "MetricResult",
-            "MetricSeries",
-            "PublishedData",
             "ResultPeriod",
             "SeriesSummary",
             "TimePoint",
-            "UnitPanel",
         ),
     }
 )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from rallyuxr.models.base import Money, Record, Timestamp
 from rallyuxr.models.diagnostics import Diagnostics, EventStudy
-from rallyuxr.models.estimate import DidEstimate
+from rallyuxr.models.estimate import AlwaysValid, DidEstimate
 from rallyuxr.models.experiment import DataSource, ExpectedOutcome, Role
 from rallyuxr.models.metric_value import Currency, Direction, Exposure, MetricId, ValueType
 
@@ -31,16 +31,6 @@ class Verdict(Record):
     sentence: str
     main_doubt: str | None = None
     matches_expectation: bool | None = None
-
-
-class AlwaysValid(Record):
-    """An interval that may be looked at every hour while the experiment runs."""
-
-    ci_lower: float | None = None
-    ci_upper: float | None = None
-    pvalue: float | None = None
-    method: str = ""
-    reason: str | None = None
 
 
 class DidResult(Record):

@@ -1,37 +1,29 @@
 """What every record shares: the contract's camelCase on the wire, frozen snake_case in Python."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
     Strict,
 )
-from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from rallyuxr.models.contract import CONTRACT
+from rallyuxr.models.contract import Timestamp as Timestamp
+from rallyuxr.models.contract import iso_z as iso_z
 
 
 class Record(BaseModel):
     """A value of the contract: frozen, closed to unknown fields, free of NaN and infinity."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-    )
+    model_config = CONTRACT
 
     def to_json(self) -> dict[str, Any]:
         """The record under the contract's names, as JSON types; absent fields are left out."""
@@ -41,42 +33,6 @@ class Record(BaseModel):
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read the record back from `to_json`'s shape; raises `pydantic.ValidationError`."""
         return cls.model_validate(data)
-
-
-def _aware_utc(value: object) -> object:
-    """Accept ISO 8601 dates, datetimes and strings; a date is its midnight UTC."""
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            parsed = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValueError(
-                f"{value!r} is not an ISO 8601 date or time, such as 2025-01-15 or 2025-01-15T14:00:00Z"
-            ) from None
-        if len(text) > 10 and parsed.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone: end it with Z or an offset such as +01:00")
-        value = parsed if len(text) > 10 else parsed.replace(tzinfo=UTC)
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("a time needs a time zone: use an aware datetime, for instance in UTC")
-        try:
-            return value.astimezone(UTC)
-        except OverflowError:
-            raise ValueError(f"{value} lies outside the years 1 to 9999 in UTC") from None
-    if isinstance(value, date):
-        return datetime.combine(value, time(), tzinfo=UTC)
-    return value
-
-
-def iso_z(value: datetime) -> str:
-    """Write an aware time as ISO 8601 in UTC, ending in Z; fractions only where there are any."""
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-Timestamp = Annotated[
-    datetime, BeforeValidator(_aware_utc), PlainSerializer(iso_z, return_type=str, when_used="json")
-]
-"""An aware UTC time; JSON carries ISO 8601 ending in Z, and dates are read as their midnight UTC."""
 
 
 class _NumberInDocuments:

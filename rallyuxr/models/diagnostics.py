@@ -1,11 +1,12 @@
 """Diagnostics: numbers with intervals, not green ticks. Each says in `reason` why it is absent."""
 
-from pydantic import Field
+from dataclasses import dataclass
 
-from rallyuxr.models.base import Record, Timestamp
+from rallyuxr.models.contract import Answer, Timestamp
 
 
-class EventStudy(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStudy(Answer):
     """The treatment − control difference by day, relative to the reference period's mean difference.
 
     The columns share one length, the number of days. The band is simultaneous at `confidence_level`:
@@ -23,7 +24,8 @@ class EventStudy(Record):
     reason: str | None = None
 
 
-class Slope(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slope(Answer):
     """A linear trend per day with its interval.
 
     `minimum_detectable` is the steepest slope this test would miss half of the time (50 % power);
@@ -41,7 +43,8 @@ class Slope(Record):
     reason: str | None = None
 
 
-class Placebo(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placebo(Answer):
     """The same analysis with a start date inside the baseline, where there was no effect to find."""
 
     date: Timestamp | None = None
@@ -53,7 +56,8 @@ class Placebo(Record):
     reason: str | None = None
 
 
-class Autocorrelation(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autocorrelation(Answer):
     """How much hours remember: correlation at one hour and one day, and what it does to the interval.
 
     `width_ratio` is the honest interval's width over that of independent hours.
@@ -65,7 +69,8 @@ class Autocorrelation(Record):
     reason: str | None = None
 
 
-class SampleRatio(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRatio(Answer):
     """Whether the arms received the participants they should have; alarm below p = 0.001.
 
     `pvalue` is always valid: it may be read after every hour.
@@ -81,21 +86,24 @@ class SampleRatio(Record):
     reason: str | None = None
 
 
-class Coverage(Record):
-    """Which hours are there, and whether the windows hold whole weeks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage(Answer):
+    """Which hours are there, and whether the windows hold whole weeks.
 
-    expected_pre: int = Field(default=0, ge=0)
-    expected_post: int = Field(default=0, ge=0)
-    missing_pre: int = Field(default=0, ge=0)
-    missing_post: int = Field(default=0, ge=0)
+    `weekday_imbalance` is the estimated bias of the effect from unequal weekdays, in stored values.
+    """
+
+    expected_pre: int = 0
+    expected_post: int = 0
+    missing_pre: int = 0
+    missing_post: int = 0
     missing: tuple[Timestamp, ...] = ()
     whole_weeks: bool = True
-    weekday_imbalance: float | None = Field(
-        default=None, description="estimated bias of the effect from unequal weekdays, in stored values"
-    )
+    weekday_imbalance: float | None = None
 
 
-class DayInfluence(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayInfluence(Answer):
     """How far the effect moves when one day is left out; the most influential days first."""
 
     days: tuple[Timestamp, ...] = ()
@@ -104,7 +112,8 @@ class DayInfluence(Record):
     reason: str | None = None
 
 
-class Diagnostics(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostics(Answer):
     """Everything a careful analyst would check about one metric."""
 
     pre_trend: Slope = Slope()

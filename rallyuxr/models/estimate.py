@@ -1,22 +1,23 @@
 """What an estimator answers: effect, uncertainty and the doubts, from one computation at one level."""
 
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field
-
-from rallyuxr.models.base import Record
+from rallyuxr.models.contract import Answer
 
 Estimator = Literal["difference_in_differences", "difference_in_means"]
 
 
-class Caution(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution(Answer):
     """Something the reader must know about a number; `code` is stable, `message` a sentence."""
 
     code: str
     message: str
 
 
-class CellMeans(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellMeans(Answer):
     """The four window means behind a difference-in-differences; the pre cells are absent without a baseline."""
 
     treatment_pre: float | None = None
@@ -25,7 +26,8 @@ class CellMeans(Record):
     control_post: float | None = None
 
 
-class RelativeEffect(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeEffect(Answer):
     """The effect over the absolute counterfactual mean of the treated arm, with an interval of its own.
 
     Fractions: 0.1 is ten percent. `ci_lower` and `ci_upper` are absent, with a `reason`, where the
@@ -39,7 +41,8 @@ class RelativeEffect(Record):
     reason: str | None = None
 
 
-class DidEstimate(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DidEstimate(Answer):
     """One effect with everything needed to judge it.
 
     All numbers are in the outcome's own unit. `estimate` and whatever rests on it are `None`, with
@@ -67,7 +70,7 @@ class DidEstimate(Record):
     pvalue: float | None = None
     ci_lower: float | None = None
     ci_upper: float | None = None
-    confidence_level: float = Field(default=0.95, gt=0, lt=1)
+    confidence_level: float = 0.95
     method: str
     estimator: Estimator = "difference_in_differences"
     n_obs: int = 0
@@ -77,4 +80,15 @@ class DidEstimate(Record):
     cell_means: CellMeans = CellMeans()
     long_run_variance: float | None = None
     warnings: tuple[Caution, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlwaysValid(Answer):
+    """An interval that may be looked at every hour while the experiment runs."""
+
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    pvalue: float | None = None
+    method: str = ""
     reason: str | None = None

@@ -8,7 +8,7 @@ import numpy as np
 from rallyuxr.economics import price_snapshot
 from rallyuxr.errors import InvalidInput, NotFound
 from rallyuxr.models import MetricSeries, PriceSnapshot, SimulatedMetric
-from rallyuxr.models.results import utc64
+from rallyuxr.models.columns import utc64
 from rallyuxr.planning import PlanCurve, PlanQuestion, plan_curve
 from rallyuxr.services.context import Context
 from rallyuxr.services.results import load_results

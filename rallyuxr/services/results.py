@@ -15,11 +15,12 @@ from rallyuxr.models import (
     PublishedData,
     Record,
     ResultPeriod,
+    SeriesSummary,
     TimePoint,
     Timestamp,
     UnitPanel,
 )
-from rallyuxr.models.results import Floats
+from rallyuxr.models.columns import Floats
 from rallyuxr.services.context import Context
 
 
@@ -98,7 +99,7 @@ def period_means(panel: UnitPanel) -> MetricSeries:
 def _series_record(experiment: ExperimentDefinition, series: MetricSeries) -> MetricResult:
     return MetricResult(
         time_series=_points(series),
-        summary=series.window(experiment.start_date, experiment.end_date).summary(),
+        summary=SeriesSummary.of(series.window(experiment.start_date, experiment.end_date)),
     )
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models import ExperimentData, ExperimentPlan, MetricSeries, SimulatedMetric, SimulationPlan
-from rallyuxr.models.results import Floats, Hours, utc64
+from rallyuxr.models.columns import Floats, Hours, utc64
 from rallyuxr.simulation.defaults import default_metric
 from rallyuxr.simulation.noise import BURN_IN, autoregression
 

@@ -110,18 +110,19 @@ def event_studies(
         )
         margin = critical[:, None] * std_error
         columns = [estimate, std_error, estimate - margin, estimate + margin]
-    frame = EventStudy(days=tuple(days), reference=_reference(daily), confidence_level=confidence_level)
     rows = zip(*(_absent_for_nan(column) for column in columns), critical.tolist(), strict=True)
+    baseline, moments = _reference(daily), tuple(days)
     return tuple(
-        frame.model_copy(
-            update={
-                "estimate": estimates,
-                "std_error": errors,
-                "band_lower": lower,
-                "band_upper": upper,
-                "critical_value": value if reason is None else None,
-                "reason": reason,
-            }
+        EventStudy(
+            days=moments,
+            estimate=estimates,
+            std_error=errors,
+            band_lower=lower,
+            band_upper=upper,
+            reference=baseline,
+            critical_value=value if reason is None else None,
+            confidence_level=confidence_level,
+            reason=reason,
         )
         for (estimates, errors, lower, upper, value), reason in zip(rows, scatter.lacks, strict=True)
     )

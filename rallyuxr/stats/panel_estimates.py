@@ -197,7 +197,7 @@ def report(
 ) -> DidEstimate:
     """Estimate, error, interval and p-value from one computation, absent with a reason where they cannot be."""
     reason = _why_no_inference(effect, facts)
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     if reason is None:
         std_error = math.sqrt(effect.variance.effect)
         lower, upper = student.interval(effect.estimate, std_error, effect.dof, confidence_level)

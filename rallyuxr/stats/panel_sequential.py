@@ -1,8 +1,7 @@
 """Looking at a panel while units are still coming in."""
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.analysis import AlwaysValid
-from rallyuxr.models.estimate import DidEstimate
+from rallyuxr.models.estimate import AlwaysValid, DidEstimate
 from rallyuxr.stats.sequential import METHOD, always_valid
 
 

@@ -7,6 +7,7 @@ hypothesis*, so it works at small rates and small counts where Wald intervals fa
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.estimate import CellMeans, DidEstimate, RelativeEffect
@@ -69,9 +70,7 @@ def two_proportions(
         cell_means=CellMeans(treatment_post=p1, control_post=p2),
     )
     if pooled in (0.0, 1.0):
-        return described.model_copy(
-            update={"reason": f"every unit of both arms had the same outcome, {pooled:.0f}"}
-        )
+        return replace(described, reason=f"every unit of both arms had the same outcome, {pooled:.0f}")
     std_error = _std_error(pooled, pooled, 1.0, treatment_n, control_n)
     z = student.t_quantile(0.5 + confidence_level / 2, math.inf)
 
@@ -79,15 +78,14 @@ def two_proportions(
         q2 = _control_rate_under_difference(treatment_successes, treatment_n, control_successes, control_n, delta)
         return _standardised(difference - delta, _std_error(q2 + delta, q2, 1.0, treatment_n, control_n))
 
-    return described.model_copy(
-        update={
-            "std_error": std_error,
-            "statistic": difference / std_error,
-            "pvalue": student.two_sided_pvalue(difference / std_error, math.inf),
-            "ci_lower": _crossing(lambda delta: by_difference(delta) - z, -1.0, difference),
-            "ci_upper": _crossing(lambda delta: by_difference(delta) + z, difference, 1.0),
-            "relative": _relative(treatment_successes, treatment_n, control_successes, control_n, z),
-        }
+    return replace(
+        described,
+        std_error=std_error,
+        statistic=difference / std_error,
+        pvalue=student.two_sided_pvalue(difference / std_error, math.inf),
+        ci_lower=_crossing(lambda delta: by_difference(delta) - z, -1.0, difference),
+        ci_upper=_crossing(lambda delta: by_difference(delta) + z, difference, 1.0),
+        relative=_relative(treatment_successes, treatment_n, control_successes, control_n, z),
     )
 
 

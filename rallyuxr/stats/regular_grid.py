@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.results import Floats, Hours, MetricSeries, utc64
+from rallyuxr.models.columns import Floats, Hours, MetricSeries, utc64
 
 Mask = NDArray[np.bool_]
 

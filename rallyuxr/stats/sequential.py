@@ -5,8 +5,7 @@ import math
 import scipy
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.analysis import AlwaysValid
-from rallyuxr.models.estimate import DidEstimate
+from rallyuxr.models.estimate import AlwaysValid, DidEstimate
 from rallyuxr.stats.student import t_quantile, t_sf
 
 METHOD = "asymptotic_confidence_sequence"

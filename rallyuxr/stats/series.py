@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import repeat
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.estimate import Caution, DidEstimate, RelativeEffect
+from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, Estimator, RelativeEffect
 from rallyuxr.stats import cautions, long_run
 from rallyuxr.stats.influence import Array, InfluenceSeries, influence_series
 from rallyuxr.stats.relative import JointVariance, relative_effect
@@ -28,6 +27,7 @@ Method = Literal[
 ]
 
 DEFAULT_METHOD: Method = "prewhitened_ewc"
+_CELLS = ("treatment_pre", "treatment_post", "control_pre", "control_post")
 ROUNDING = 1e-13
 """Differences smaller than this share of the level are rounding."""
 
@@ -155,16 +155,14 @@ def estimates_from_influence(
     estimator = estimators[name]
     lacks = _lacks(influence, estimator, periods_per_day)
     noise = _no_noise(len(lacks)) if all(lacks) else _noise(influence, estimator, periods_per_day)
-    frame = {
-        "confidence_level": confidence_level,
-        "method": name,
-        "estimator": "difference_in_differences" if influence.start else "difference_in_means",
-    }
-    known = _design_cautions(influence, estimator, periods_per_day)
-    return tuple(
-        DidEstimate(**frame, **_answer(row, known, lack))
-        for row, lack in zip(_rows(influence, noise, confidence_level), lacks, strict=True)
+    frame = _Frame(
+        method=name,
+        confidence_level=confidence_level,
+        estimator="difference_in_differences" if influence.start else "difference_in_means",
+        cautions=_design_cautions(influence, estimator, periods_per_day),
     )
+    rows = _rows(influence, noise, confidence_level)
+    return tuple(_answer(row, frame, lack) for row, lack in zip(rows, lacks, strict=True))
 
 
 class _Estimator(NamedTuple):
@@ -260,7 +258,6 @@ class _Row(NamedTuple):
     persistence: float
     memory_dof: float
     varies: bool
-    confidence_level: float
 
 
 def _rows(influence: InfluenceSeries, noise: _Noise, confidence_level: float) -> Iterator[_Row]:
@@ -287,41 +284,59 @@ def _rows(influence: InfluenceSeries, noise: _Noise, confidence_level: float) ->
             noise.memory_dof,
             std_error * math.sqrt(hours) > ROUNDING * influence.level,
         )
-    return map(_Row, *(column.tolist() for column in columns), repeat(confidence_level))
+    return map(_Row, *(column.tolist() for column in columns))
 
 
-def _answer(row: _Row, known: tuple[Caution, ...], lack: str | None) -> dict[str, Any]:
-    """The fields of one metric's estimate: with its uncertainty, or with the reason why that is absent."""
-    names = ("treatment_pre", "treatment_post", "control_pre", "control_post")
-    point = {
-        "estimate": _finite(row.estimate),
-        "n_obs": int(row.hours_used),
-        "cell_means": dict(zip(names, map(_finite, row.cell_means), strict=True)),
-        "warnings": known,
-    }
+class _Frame(NamedTuple):
+    """What the estimates of one call share."""
+
+    method: Method
+    confidence_level: float
+    estimator: Estimator
+    cautions: tuple[Caution, ...]
+
+
+def _answer(row: _Row, frame: _Frame, lack: str | None) -> DidEstimate:
+    """One metric's estimate: with its uncertainty, or with the reason why that is absent."""
+    means = CellMeans(**dict(zip(_CELLS, map(_finite, row.cell_means), strict=True)))
     reason = lack or _no_error(row)
     if reason:
-        return {**point, "relative": RelativeEffect(reason=reason), "reason": reason}
+        return DidEstimate(
+            estimate=_finite(row.estimate),
+            confidence_level=frame.confidence_level,
+            method=frame.method,
+            estimator=frame.estimator,
+            n_obs=int(row.hours_used),
+            relative=RelativeEffect(reason=reason),
+            cell_means=means,
+            warnings=frame.cautions,
+            reason=reason,
+        )
     (effect, covariance), (_, level) = row.variance
     drifts = row.memory_dof < cautions.MIN_MEMORY_DOF
-    return {
-        **point,
-        "std_error": row.std_error,
-        "dof": _finite(row.dof),
-        "statistic": row.statistic,
-        "pvalue": row.pvalue,
-        "ci_lower": row.ci_lower,
-        "ci_upper": row.ci_upper,
-        "relative": relative_effect(
+    return DidEstimate(
+        estimate=row.estimate,
+        std_error=row.std_error,
+        dof=_finite(row.dof),
+        statistic=row.statistic,
+        pvalue=row.pvalue,
+        ci_lower=row.ci_lower,
+        ci_upper=row.ci_upper,
+        confidence_level=frame.confidence_level,
+        method=frame.method,
+        estimator=frame.estimator,
+        n_obs=int(row.hours_used),
+        relative=relative_effect(
             row.estimate / row.scale,
             row.counterfactual / row.scale,
             JointVariance(effect, level, covariance),
             dof=row.dof,
-            confidence_level=row.confidence_level,
+            confidence_level=frame.confidence_level,
         ),
-        "long_run_variance": _finite(row.long_run_variance),
-        "warnings": (*known, cautions.near_unit_root(row.persistence)) if drifts else known,
-    }
+        cell_means=means,
+        long_run_variance=_finite(row.long_run_variance),
+        warnings=(*frame.cautions, cautions.near_unit_root(row.persistence)) if drifts else frame.cautions,
+    )
 
 
 def _no_error(row: _Row) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rallyuxr.models import ExperimentData, MetricSeries, UnitPanel
+from rallyuxr.models import ExperimentData, MetricSeries, SeriesSummary, UnitPanel
 from rallyuxr.store.attributes import Item, record_item
 from rallyuxr.store.columns import pack, time_steps, times, unpack
 
@@ -96,7 +96,7 @@ def _series_item(columns: Columns) -> Item:
         "rows": stored.shape[1],
         "firstAt": f"{part.timestamps[0]}Z",
         "lastAt": f"{part.timestamps[-1]}Z",
-        "summary": record_item(part.summary()),
+        "summary": record_item(SeriesSummary.of(part)),
     }
 
 

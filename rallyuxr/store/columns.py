@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.results import Floats, Hours
+from rallyuxr.models.columns import Floats, Hours
 
 FORMAT = 1
 HEADER = bytes([FORMAT])

@@ -11,9 +11,9 @@ from infra.resources.storage import Bucket
 from infra.resources.tables import DynamoTable
 from rallyuxr.local import Endpoint
 from rallyuxr.models import ExperimentDefinition
+from rallyuxr.models.columns import MetricSeries
 from rallyuxr.models.experiment import OrderMeasure
 from rallyuxr.models.order import Merchant, Order
-from rallyuxr.models.results import MetricSeries
 from rallyuxr.models.visits import VisitCount
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant

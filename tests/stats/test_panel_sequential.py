@@ -1,5 +1,7 @@
 """Looking while units come in: the confidence sequence over units keeps its error rate at every look."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -82,7 +84,7 @@ def test_at_the_planned_end_it_costs_about_what_the_sequence_of_hours_does():
 
 def test_clusters_count_as_the_units_that_come_in():
     few = DidEstimate(estimate=0.0, std_error=1.0, dof=1e6, method="welch_units", n_units=900, n_clusters=90)
-    many = few.model_copy(update={"n_clusters": 900})
+    many = replace(few, n_clusters=900)
     assert (
         always_valid_units(few, planned_units=900).ci_upper > always_valid_units(many, planned_units=900).ci_upper
     )

@@ -1,6 +1,7 @@
 """Looking every hour: the always-valid interval keeps its error rate, the fixed-horizon one does not."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_peeking_every_hour_of_two_weeks(phi, baseline_days):
 
 @given(estimate=st.floats(-3, 3), hours=st.integers(1, 3000), dof=st.floats(2, 200), level=st.floats(0.5, 0.999))
 def test_p_is_below_alpha_exactly_when_the_interval_excludes_zero(estimate, hours, dof, level):
-    now = NOW.model_copy(update={"estimate": estimate, "dof": dof, "confidence_level": level})
+    now = replace(NOW, estimate=estimate, dof=dof, confidence_level=level)
     answer = always_valid(now, baseline_hours=336, post_hours=hours, planned_hours=336)
     alpha = 1 - level
     if abs(answer.pvalue - alpha) > 1e-9:
@@ -66,7 +67,7 @@ def test_p_is_below_alpha_exactly_when_the_interval_excludes_zero(estimate, hour
 
 
 def test_the_interval_is_robbins_mixture_under_the_normal():
-    now = NOW.model_copy(update={"dof": None})
+    now = replace(NOW, dof=None)
     answer = always_valid(now, baseline_hours=0, post_hours=100, planned_hours=100)
     g = 8.21197  # tightest at the planned end: the root of g = log((1 + g) / .05²)
     assert g == pytest.approx(math.log((1 + g) / 0.05**2), abs=1e-4)
@@ -93,7 +94,7 @@ def test_what_has_no_standard_error_has_no_interval():
 
 
 def test_a_huge_statistic_gives_a_tiny_p_value_without_a_warning():
-    now = NOW.model_copy(update={"estimate": 1e6, "dof": None})
+    now = replace(NOW, estimate=1e6, dof=None)
     assert always_valid(now, **HALFWAY).pvalue < 1e-200
 
 

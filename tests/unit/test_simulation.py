@@ -11,7 +11,7 @@ import pytest
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models import ExperimentData, ExperimentPlan, SimulatedMetric, SimulationPlan
-from rallyuxr.models.results import utc64
+from rallyuxr.models.columns import utc64
 from rallyuxr.simulation import default_metric, simulate
 from rallyuxr.stats.series import did_series
 
