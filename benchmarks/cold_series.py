@@ -1,31 +1,52 @@
 """One cold process: import what the job needs and run it once on 10 × 672 hours.
 
-python -m benchmarks.cold_series ours
-python -m benchmarks.cold_series statsmodels
+The job is that of `benchmarks.series`: effect with its error and interval, the effect day by day, and the
+slope before the start; statsmodels does the latter two on days.
+
+    python -m benchmarks.cold_series ours
+    python -m benchmarks.cold_series statsmodels
 """
 
 import sys
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-HOURS, BASELINE, LAG = 672, 336, 6
+DAYS, BASELINE_DAYS, LAG = 28, 14, 6
+START = datetime(2025, 6, 2, tzinfo=UTC)
 
 
-def ours(treatment: np.ndarray, control: np.ndarray, post: np.ndarray) -> None:
-    from rallyuxr.stats.series import did_series_batch
+def ours(treatment: np.ndarray, control: np.ndarray) -> None:
+    from rallyuxr.stats.diagnostics import trend_slopes
+    from rallyuxr.stats.event_study import daily_differences, event_studies
+    from rallyuxr.stats.influence import influence_series
+    from rallyuxr.stats.regular_grid import RegularGrid
+    from rallyuxr.stats.series import estimates_from_influence
 
-    did_series_batch(treatment, control, post)
+    weights = np.full(treatment.shape, 500.0)
+    names = tuple(f"metric_{row}" for row in range(len(treatment)))
+    times = np.datetime64("2025-05-19T00:00:00") + np.arange(treatment.shape[1]) * np.timedelta64(3600, "s")
+    grid = RegularGrid(names, times, 24 * BASELINE_DAYS, 24, treatment, control, *[weights] * 4)
+    influence = influence_series(treatment, control, grid.post)
+    estimates_from_influence(influence)
+    daily = daily_differences(grid)
+    event_studies(daily, [START + timedelta(days=day - BASELINE_DAYS) for day in range(DAYS)])
+    trend_slopes(grid, influence, daily, pre=True)
 
 
-def statsmodels(treatment: np.ndarray, control: np.ndarray, post: np.ndarray) -> None:
+def statsmodels(treatment: np.ndarray, control: np.ndarray) -> None:
     import statsmodels.api as sm
 
-    design = np.column_stack([np.ones(HOURS), post])
-    for row in treatment - control:
-        fit = sm.OLS(row, design).fit(cov_type="HAC", cov_kwds={"maxlags": LAG})
-        fit.conf_int()
+    robust = {"cov_type": "HAC", "cov_kwds": {"maxlags": LAG}}
+    step = np.column_stack([np.ones(24 * DAYS), np.arange(24 * DAYS) >= 24 * BASELINE_DAYS])
+    path = np.column_stack([np.ones(DAYS), np.eye(DAYS)[:, BASELINE_DAYS:]])
+    line = np.column_stack([np.ones(BASELINE_DAYS), np.arange(BASELINE_DAYS)])
+    for hours in treatment - control:
+        days = hours.reshape(DAYS, 24).mean(axis=1)
+        for outcome, regressors in ((hours, step), (days, path), (days[:BASELINE_DAYS], line)):
+            sm.OLS(outcome, regressors).fit(**robust).conf_int()
 
 
 if __name__ == "__main__":
-    arms = np.random.default_rng(0).standard_normal((2, 10, HOURS))
-    {"ours": ours, "statsmodels": statsmodels}[sys.argv[1]](*arms, np.arange(HOURS) >= BASELINE)
+    arms = np.random.default_rng(0).standard_normal((2, 10, 24 * DAYS))
+    {"ours": ours, "statsmodels": statsmodels}[sys.argv[1]](*arms)

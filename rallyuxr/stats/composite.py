@@ -56,15 +56,13 @@ def composite(
     total = influence.combined(spread)
     scale = np.abs(influence.effect_contribution[chosen]).max(axis=1)
     size = float(np.abs(total.effect_contribution).max())
-    stacked = np.concatenate(
-        [
-            total.effect_contribution / size,
-            influence.effect_contribution[chosen] / scale[:, None],
-            total.memory / np.abs(total.memory).max(),
-        ]
-    )
+    errors = [total.effect_contribution / size, influence.effect_contribution[chosen] / scale[:, None]]
     hours = long_run.adjusted_contributions(
-        stacked[None], total.used, total.windows, periods_per_day=periods_per_day
+        np.concatenate(errors)[None],
+        total.memory / np.abs(total.memory).max(),
+        total.windows,
+        used=total.used,
+        periods_per_day=periods_per_day,
     )
     with np.errstate(all="ignore"):
         noise = long_run.prewhitened_ewc(hours)

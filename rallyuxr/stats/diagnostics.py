@@ -56,21 +56,33 @@ def trend_slopes(
         std_error = np.sqrt(variance / grid.periods_per_day / spread)
         known = (count >= MIN_TREND_DAYS) & (std_error * np.sqrt(spread) > ROUNDING * daily.level)
         detectable = t_quantiles(0.5 + confidence_level / 2, dof) * std_error
-        columns = {
-            "estimate": slope,
-            "std_error": std_error,
-            "dof": dof,
-            "pvalue": two_sided_pvalues(slope / std_error, dof),
-            "ci_lower": slope - detectable,
-            "ci_upper": slope + detectable,
-            "minimum_detectable": detectable,
-        }
-        if pre:
-            columns["implied_bias"] = detectable * distance
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        columns = (
+            slope,
+            std_error,
+            dof,
+            two_sided_pvalues(slope / std_error, dof),
+            slope - detectable,
+            slope + detectable,
+            detectable,
+            detectable * distance,
+        )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     return tuple(
-        Slope(**dict(zip(columns, row, strict=True))) if row_known else Slope(reason=_no_slope(days_seen))
-        for row, row_known, days_seen in zip(rows, known.tolist(), count.tolist(), strict=True)
+        Slope(
+            estimate=estimate,
+            std_error=error,
+            dof=row_dof,
+            pvalue=pvalue,
+            ci_lower=lower,
+            ci_upper=upper,
+            minimum_detectable=least,
+            implied_bias=bias if pre else None,
+        )
+        if row_known
+        else Slope(reason=_no_slope(days_seen))
+        for (estimate, error, row_dof, pvalue, lower, upper, least, bias), row_known, days_seen in zip(
+            rows, known.tolist(), count.tolist(), strict=True
+        )
     )
 
 
@@ -115,8 +127,8 @@ def autocorrelations(
     per_day = grid.periods_per_day
     parts = [
         long_run.without_daily_cycle(
-            influence.effect_contribution[:, None, window] * length, grid.used[:, window], per_day
-        )[:, 0]
+            influence.effect_contribution[:, window] * length, per_day, grid.used[:, window]
+        )
         for window, length in _windows(grid)
     ]
     squares = _lagged(parts, 0)
@@ -210,25 +222,27 @@ def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -
     metrics, length = used.shape
     if length < 2 * long_run.MIN_HOURS:
         return np.full(metrics, np.nan), np.full(metrics, np.nan)
-    series = np.stack([influence.effect_contribution[:, hours], influence.memory[:, hours]], axis=1)
-    series = _around_line(series, used)
-    scale = np.maximum(np.abs(series[:, 0]).max(axis=1), np.finfo(float).tiny)
-    series[:, 0] /= scale[:, None]
+    effect, memory = (
+        _around_line(series[:, hours], used) for series in (influence.effect_contribution, influence.memory)
+    )
+    scale = np.maximum(np.abs(effect).max(axis=1), np.finfo(float).tiny)
     cosines = max(long_run.MIN_COSINES, round(long_run.COSINE_RATE * length ** (2 / 3)))
     with np.errstate(all="ignore"):
         noise = long_run.prewhitened_ewc(
-            long_run.adjusted_contributions(series, used, (slice(0, length),), periods_per_day=per_day)
+            long_run.adjusted_contributions(
+                (effect / scale[:, None])[:, None], memory, (slice(0, length),), used=used, periods_per_day=per_day
+            )
         )
         variance = noise.covariance[:, 0, 0] * (scale * length) ** 2 / length
     return variance * cosines / (cosines - 1), noise.dof
 
 
 def _around_line(series: Array, used: NDArray[np.bool_]) -> Array:
-    """Series (M, K, L) less their least-squares lines; hours not used (M, L) stay 0."""
+    """Series (M, L) less their least-squares lines; hours that are not used stay 0."""
     position = np.arange(series.shape[-1]) - (series.shape[-1] - 1) / 2
     slope = series @ position / (position @ position)
     around: Array = series - slope[..., None] * position
-    return around if used.all() else np.where(used[:, None], around, 0.0)
+    return around if used.all() else np.where(used, around, 0.0)
 
 
 def _no_slope(days: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -43,6 +44,11 @@ class DailyDifferences:
         """(M, N) days that have data."""
         return np.isfinite(self.difference)
 
+    @cached_property
+    def filled(self) -> Array:
+        """(M, N) the differences, 0 on days without data."""
+        return np.where(self.present, self.difference, 0.0)
+
     @property
     def windows(self) -> tuple[slice, ...]:
         """The baseline's days, where there are any, and the experiment's."""
@@ -54,21 +60,24 @@ def daily_differences(grid: RegularGrid) -> DailyDifferences:
     """Aggregate to days: hourly day dummies under hourly standard errors shrink them (see docs/diagnostics.md)."""
     per_day = grid.periods_per_day
     front, back = -grid.start % per_day, -(grid.times.size - grid.start) % per_day
-    used = grid.used
+    used, complete = grid.used, bool(grid.used.all())
 
     def by_day(values: Array) -> Array:
         padded = np.pad(values, ((0, 0), (front, back))) if front or back else values
-        sums: Array = padded.reshape(len(values), -1, per_day).sum(axis=2)
+        sums: Array = np.add.reduce(padded.reshape(len(values), -1, per_day), axis=2)
         return sums
 
+    def mean(values: Array, weights: Array) -> Array:
+        if not complete:
+            values, weights = np.where(used, values, 0.0), np.where(used, weights, 0.0)
+        return by_day(weights * values) / by_day(weights)
+
     with np.errstate(all="ignore"):
-        means = []
-        for values, weights in ((grid.treatment, grid.treatment_weight), (grid.control, grid.control_weight)):
-            weight = np.where(used, weights, 0.0)
-            means.append(by_day(weight * np.where(used, values, 0.0)) / by_day(weight))
-        enough = by_day(used.astype(float)) >= per_day / 2
-        difference = np.where(enough, means[0] - means[1], np.nan)
-        level = np.nanmax(np.abs(means), axis=(0, 2), initial=0.0)
+        arms = np.stack([mean(grid.treatment, grid.treatment_weight), mean(grid.control, grid.control_weight)])
+        difference = arms[0] - arms[1]
+        if not complete or front or back:
+            difference = np.where(by_day(used.astype(float)) >= per_day / 2, difference, np.nan)
+        level = np.fmax.reduce(np.abs(arms), axis=(0, 2), initial=0.0)
     return DailyDifferences(difference, (grid.start + front) // per_day, level)
 
 
@@ -97,34 +106,36 @@ def event_studies(
     Econometrics 34:1-17 (why a simultaneous band).
     """
     scatter = _scatter(daily)
-    counts = daily.present.sum(axis=1).tolist()
+    days_seen = scatter.counts.sum(axis=1).astype(int).tolist()
+    critical = np.array(
+        [
+            studentized_maximum_modulus(count, int(dof), confidence_level) if dof >= 1 else np.nan
+            for count, dof in zip(days_seen, np.minimum(scatter.dof, 1e4).tolist(), strict=True)
+        ]
+    )
+    estimate, std_error, lower, upper = columns = np.empty((4, *daily.difference.shape))
     with np.errstate(all="ignore"):
-        reference = np.nan_to_num(_mean(daily.difference[:, : daily.start]))
-        estimate = daily.difference - reference[:, None]
-        std_error = np.where(daily.present, np.sqrt(_contrast_variance(daily, scatter)), np.nan)
-        critical = np.array(
-            [
-                studentized_maximum_modulus(count, int(dof), confidence_level) if dof >= 1 else np.nan
-                for count, dof in zip(counts, np.minimum(scatter.dof, 1e4).tolist(), strict=True)
-            ]
-        )
+        np.subtract(daily.difference, scatter.means[:, :1] if daily.start else 0.0, out=estimate)
+        np.sqrt(_contrast_variance(daily, scatter), out=std_error)
+        std_error[~daily.present] = np.nan
         margin = critical[:, None] * std_error
-        columns = [estimate, std_error, estimate - margin, estimate + margin]
-    rows = zip(*(_absent_for_nan(column) for column in columns), critical.tolist(), strict=True)
+        np.subtract(estimate, margin, out=lower)
+        np.add(estimate, margin, out=upper)
+    rows = zip(*_absent_for_nan(columns), critical.tolist(), strict=True)
     baseline, moments = _reference(daily), tuple(days)
     return tuple(
         EventStudy(
             days=moments,
             estimate=estimates,
             std_error=errors,
-            band_lower=lower,
-            band_upper=upper,
+            band_lower=lowest,
+            band_upper=highest,
             reference=baseline,
             critical_value=value if reason is None else None,
             confidence_level=confidence_level,
             reason=reason,
         )
-        for (estimates, errors, lower, upper, value), reason in zip(rows, scatter.lacks, strict=True)
+        for (estimates, errors, lowest, highest, value), reason in zip(rows, scatter.lacks, strict=True)
     )
 
 
@@ -155,69 +166,84 @@ def studentized_maximum_modulus(count: int, dof: int, confidence_level: float) -
     return high
 
 
-@dataclass(frozen=True, eq=False)
-class _Scatter:
-    """How M metrics' days scatter: variance of a day, correlation of neighbours, degrees of freedom, each (M,)."""
+class _Scatter(NamedTuple):
+    """How M metrics' days scatter around the means of their W windows."""
 
+    counts: Array
+    """(M, W) days with data."""
+    means: Array
+    """(M, W), 0 where there is no day."""
+    mean_variances: Array
+    """(M, W) variance of a window's mean over that of a day."""
     variance: Array
+    """(M,) of a day."""
     memory: Array
+    """(M,) correlation of neighbouring days."""
     dof: Array
+    """(M,) degrees of freedom."""
     lacks: tuple[str | None, ...]
+    """Why there is no scatter, by metric."""
 
 
 def _scatter(daily: DailyDifferences) -> _Scatter:
-    squares = products = 0.0
-    for window in daily.windows:
-        days = daily.difference[:, window]
-        deviation = np.where(daily.present[:, window], days - _mean(days)[:, None], 0.0)
-        squares = squares + np.square(deviation).sum(axis=1)
-        products = products + (deviation[:, 1:] * deviation[:, :-1]).sum(axis=1)
-    counts = [daily.present[:, window].sum(axis=1) for window in daily.windows]
-    total = np.sum(counts, axis=0)
+    inside = _membership(daily.difference.shape[1], daily.start)
+    counts = daily.present @ inside
+    means = daily.filled @ inside / np.maximum(counts, 1.0)
+    deviation = np.where(daily.present, daily.filled - means @ inside.T, 0.0)
+    squares = np.vecdot(deviation, deviation)
+    products = np.vecdot(deviation[:, 1:], deviation[:, :-1])
+    if len(daily.windows) > 1 and daily.start < deviation.shape[1]:
+        products -= deviation[:, daily.start] * deviation[:, daily.start - 1]  # neighbours of different windows
+    total = counts.sum(axis=1)
     with np.errstate(all="ignore"):
         raw = products / squares
-        memory = np.clip(raw + (1.0 + 3.0 * raw) * len(counts) / total, 0.0, MAX_DAILY_MEMORY)
-        free = total - np.sum([count * _mean_variance(memory, count) for count in counts], axis=0)
+        memory = np.minimum(np.maximum(raw + (1.0 + 3.0 * raw) * inside.shape[1] / total, 0.0), MAX_DAILY_MEMORY)
+        mean_variances = _mean_variance(memory[:, None], counts)
+        free = total - np.vecdot(counts, mean_variances)
         variance = squares / free
         dof = np.maximum(free * (1.0 - memory**2) / (1.0 + memory**2), 2.0)
-    known = np.sqrt(np.asarray(squares)) > ROUNDING * daily.level
-    lacks = tuple(
-        f"{count} days with data; {MIN_DAYS} are needed to see how days scatter"
-        if count < MIN_DAYS
-        else (None if varies else "the days do not vary, so their scatter cannot be estimated")
-        for count, varies in zip(total.tolist(), known.tolist(), strict=True)
-    )
-    usable = np.array([reason is None for reason in lacks])
-    return _Scatter(np.where(usable, variance, np.nan), memory, np.where(usable, dof, np.nan), lacks)
+    varies = np.sqrt(squares) > ROUNDING * daily.level
+    lacks = tuple(map(_no_scatter, total.astype(int).tolist(), varies.tolist()))
+    usable = varies & (total >= MIN_DAYS)
+    if not usable.all():
+        variance, dof = np.where(usable, variance, np.nan), np.where(usable, dof, np.nan)
+    return _Scatter(counts, means, mean_variances, variance, memory, dof, lacks)
 
 
-def _mean_variance(memory: Array, count: NDArray[np.int64]) -> Array:
+@lru_cache(maxsize=32)
+def _membership(days: int, start: int) -> Array:
+    """(N, W) 1 where a day lies in a window."""
+    post = np.arange(days) >= start
+    inside: Array = np.stack([~post, post] if start else [post], axis=1).astype(float)
+    inside.setflags(write=False)
+    return inside
+
+
+def _no_scatter(days: int, varies: bool) -> str | None:
+    if days < MIN_DAYS:
+        return f"{days} days with data; {MIN_DAYS} are needed to see how days scatter"
+    return None if varies else "the days do not vary, so their scatter cannot be estimated"
+
+
+def _mean_variance(memory: Array, count: Array) -> Array:
     """Variance of the mean of `count` days over the variance of one day: (1 + 2 Σ (1 - k/n) ρ^k) / n."""
-    inner = (1.0 + memory) / (1.0 - memory)
-    inner = inner - 2.0 * memory * (1.0 - memory**count) / (count * (1.0 - memory) ** 2)
-    return np.where(count > 0, inner / np.maximum(count, 1), 0.0)
+    left, days = 1.0 - memory, np.maximum(count, 1.0)
+    variance = ((1.0 + memory) - 2.0 * memory * (1.0 - memory**count) / (days * left)) / (left * days)
+    return np.where(count > 0, variance, 0.0)
 
 
 def _contrast_variance(daily: DailyDifferences, scatter: _Scatter) -> Array:
     """(M, N) variance of a day's difference minus the baseline's mean, under memory ρ."""
     variance, memory = scatter.variance[:, None], scatter.memory[:, None]
-    days = daily.difference.shape[1]
-    if not daily.start:
+    days, baseline = daily.difference.shape[1], daily.start
+    if not baseline:
         return np.broadcast_to(variance, daily.difference.shape)
-    position, baseline = np.arange(days), daily.start
-    inside = 1.0 + memory - memory ** (position + 1.0) - memory ** np.maximum(baseline - position, 0.0)
-    after = memory ** np.maximum(position - baseline + 1.0, 0.0) * (1.0 - memory**baseline)
-    shared = np.where(position < baseline, inside, after) / ((1.0 - memory) * baseline)
-    count = daily.present[:, :baseline].sum(axis=1)
-    return variance * (1.0 - 2.0 * shared + _mean_variance(scatter.memory, count)[:, None])
-
-
-def _mean(rows: Array) -> Array:
-    """(M,) means over the days with data; NaN where there is none."""
-    present = np.isfinite(rows)
-    with np.errstate(all="ignore"):
-        mean: Array = np.where(present, rows, 0.0).sum(axis=1) / present.sum(axis=1)
-    return mean
+    powers = memory ** np.arange(max(baseline, days - baseline) + 1)
+    shared = np.empty(daily.difference.shape)
+    np.subtract(1.0 + memory - powers[:, 1 : baseline + 1], powers[:, baseline:0:-1], out=shared[:, :baseline])
+    np.multiply(powers[:, 1 : days - baseline + 1], 1.0 - powers[:, [baseline]], out=shared[:, baseline:])
+    shared *= 2.0 / ((1.0 - memory) * baseline)
+    return variance * (1.0 + scatter.mean_variances[:, :1] - shared)
 
 
 def _reference(daily: DailyDifferences) -> str:
@@ -226,9 +252,8 @@ def _reference(daily: DailyDifferences) -> str:
     return "none: without a baseline these are the arms' plain differences"
 
 
-def _absent_for_nan(rows: Array) -> list[tuple[float | None, ...]]:
-    finite = np.isfinite(rows)
-    if finite.all():
-        return [tuple(row) for row in rows.tolist()]
-    columns = zip(rows.tolist(), finite.tolist(), strict=True)
-    return [tuple(value if known else None for value, known in zip(*row, strict=True)) for row in columns]
+def _absent_for_nan(columns: Array) -> list[list[tuple[float | None, ...]]]:
+    if np.isfinite(columns).all():
+        return [[tuple(row) for row in rows] for rows in columns.tolist()]
+    known = np.where(np.isfinite(columns), columns.astype(object), None)
+    return [[tuple(row) for row in rows] for rows in known.tolist()]

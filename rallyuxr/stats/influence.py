@@ -32,8 +32,8 @@ class InfluenceSeries:
         window has no hour to go by.
     counterfactual
         (M,) mean that the treated arm would have had without the effect.
-    effect_contribution, counterfactual_contribution
-        (M, T) each: the sum over hours is the error of `estimate` and `counterfactual`, to first order.
+    contribution
+        (M, 2, T): the sum over hours is the error of `estimate` and of `counterfactual`, to first order.
         Hours left out contribute 0.
     memory
         (M, T) the arms' difference around its window mean, times the quarter root of the participants
@@ -51,13 +51,17 @@ class InfluenceSeries:
 
     estimate: Array
     counterfactual: Array
-    effect_contribution: Array
-    counterfactual_contribution: Array
+    contribution: Array
     memory: Array
     used: Mask
     start: int
     cell_means: Array
     level: Array
+
+    @property
+    def effect_contribution(self) -> Array:
+        """(M, T) what each hour adds to the error of the effect."""
+        return self.contribution[:, 0]
 
     @property
     def windows(self) -> tuple[slice, ...]:
@@ -99,8 +103,7 @@ class InfluenceSeries:
         return InfluenceSeries(
             estimate=row @ self.estimate[kept],
             counterfactual=row @ self.counterfactual[kept],
-            effect_contribution=row @ self.effect_contribution[kept],
-            counterfactual_contribution=row @ self.counterfactual_contribution[kept],
+            contribution=np.tensordot(row, self.contribution[kept], axes=1),
             memory=row @ self.memory[kept],
             used=self.used[kept].any(axis=0, keepdims=True),
             start=self.start,
@@ -155,18 +158,27 @@ def influence_series(
     seen = np.isfinite(values)
     if not seen.all():
         _refuse_infinite(values)
-    weights = np.ones_like(values)
-    for arm, given in enumerate(counts):
-        if given is not None:
-            weights[arm] = given
-            seen[arm] &= given > 0
+    counted = _weights(values, seen, counts)
     used = seen[0] & seen[1]
     if not used.all():
-        values, weights = np.where(used, values, 0.0), np.where(used, weights, 0.0)
+        values = np.where(used, values, 0.0)
+        weights = np.where(used, np.ones_like(values) if counted is None else counted, 0.0)
+    else:
+        weights = counted
     with np.errstate(all="ignore"):
-        weighted = any(given is not None for given in counts)
-        memory_weight = _standing(weights, used) if weighted else None
-        return _assembled(_arms(values, weights, used, start), memory_weight, used, start)
+        standing = None if counted is None else _standing(weights, used)
+        return _assembled(_arms(values, weights, used, start), standing, used, start)
+
+
+def _weights(values: Array, seen: Mask, counts: tuple[Array | None, Array | None]) -> Array | None:
+    """(2, M, T) the counts, 1 for an arm without any; None for two of them. Hours that nobody saw are marked."""
+    weights = None
+    for arm, given in enumerate(counts):
+        if given is not None:
+            weights = np.ones_like(values) if weights is None else weights
+            weights[arm] = given
+            seen[arm] &= given > 0
+    return weights
 
 
 class _Arms(NamedTuple):
@@ -180,21 +192,27 @@ class _Arms(NamedTuple):
     level: Array
 
 
-def _arms(values: Array, weights: Array, used: Mask, start: int) -> _Arms:
+def _arms(values: Array, weights: Array | None, used: Mask, start: int) -> _Arms:
     """Weighted window means of (2, M, T), taken around a base so that a large offset costs no digits.
 
-    Hours left out hold 0 in values and weights.
+    Hours left out hold 0 in values and weights; no weights are equal ones.
     """
     base = _means(values, used)
     deviation = values - base[..., None]
-    contribution = weights.copy()
+    contribution = np.empty_like(values)
     means = []
     for window in (slice(0, start), slice(start, None)):
-        shares, around = contribution[..., window], deviation[..., window]
-        shares /= np.add.reduce(shares, axis=-1, keepdims=True)
-        mean = np.vecdot(shares, around)
-        around -= mean[..., None]
-        shares *= around
+        around, shares = deviation[..., window], contribution[..., window]
+        if weights is None:
+            mean = np.add.reduce(around, axis=-1) / around.shape[-1]
+            around -= mean[..., None]
+            np.divide(around, around.shape[-1], out=shares)
+        else:
+            weight = weights[..., window]
+            np.divide(weight, np.add.reduce(weight, axis=-1, keepdims=True), out=shares)
+            mean = np.vecdot(shares, around)
+            around -= mean[..., None]
+            shares *= around
         means.append(mean)
     level = np.maximum(values.max(axis=-1, initial=0.0), -values.min(axis=-1, initial=0.0)).max(axis=0)
     return _Arms(base, means[0], means[1], deviation, contribution, level)
@@ -212,7 +230,7 @@ def _standing(weights: Array, used: Mask) -> Array:
     Behind the difference stand the counts' harmonic sum, 1 / (1/n + 1/m). Hours left out are 0.
     """
     harmonic = weights[0] / (weights[0] + weights[1]) * weights[1]
-    root = (harmonic if used.all() else np.where(used, harmonic, 0.0)) ** 0.25
+    root = np.sqrt(np.sqrt(harmonic if used.all() else np.where(used, harmonic, 0.0)))
     standing: Array = root / _means(root, used)[:, None]
     return standing
 
@@ -229,10 +247,12 @@ def _memory(arms: _Arms, standing: Array | None, used: Mask, start: int) -> Arra
 
 def _assembled(arms: _Arms, standing: Array | None, used: Mask, start: int) -> InfluenceSeries:
     treatment, control = 0, 1
-    effect = arms.contribution[treatment] - arms.contribution[control]
-    baseline = arms.contribution[control].copy()
-    baseline[:, :start] = effect[:, :start]
+    contribution = np.empty((used.shape[0], 2, used.shape[1]))
+    effect, counterfactual = contribution[:, 0], contribution[:, 1]
+    np.subtract(arms.contribution[treatment], arms.contribution[control], out=effect)
     np.negative(effect[:, :start], out=effect[:, :start])
+    np.negative(effect[:, :start], out=counterfactual[:, :start])
+    counterfactual[:, start:] = arms.contribution[control, :, start:]
     means = np.full((len(effect), 4), np.nan)
     means[:, 1::2] = (arms.base + arms.post).T
     if start:
@@ -246,8 +266,7 @@ def _assembled(arms: _Arms, standing: Array | None, used: Mask, start: int) -> I
     return InfluenceSeries(
         estimate=estimate,
         counterfactual=counterfactual,
-        effect_contribution=effect,
-        counterfactual_contribution=baseline,
+        contribution=contribution,
         memory=_memory(arms, standing, used, start),
         used=used,
         start=start,

@@ -39,6 +39,8 @@ class Contributions(NamedTuple):
     """(M, T): the series that autoregressions are fitted to."""
     windows: tuple[slice, ...]
     """One window after the other; together they span the T hours."""
+    cycle: int = 1
+    """Periods of the daily cycle that is still in the errors and that no cosine may see; 1 where there is none."""
 
     @property
     def lengths(self) -> list[int]:
@@ -83,11 +85,12 @@ class Autoregression(NamedTuple):
 def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumVariance:
     """Prewhitened equal-weighted-cosine variance, one Ω per window: the default.
 
-    An autoregression takes out most of the serial correlation, the mean square of the lowest cosine
-    coefficients of its residuals estimates what is left, and Ω = Ω_residual / (1 - Σφ)². The degrees
-    of freedom are Satterthwaite's and count both sources of error: the cosines' and, by the delta
-    method, 4·Var(Σφ)/(1 - Σφ)² for the recolouring. A window shorter than a quarter of the other takes
-    Ω from it.
+    An autoregression explains most of the serial correlation: at frequency ω the spectrum it leaves is
+    |A(ω)|² times that of the contributions, A(ω) = 1 - Σ φ_j e^(-ijω). The mean of the lowest cosine
+    coefficients' squares, each times |A|² at its own frequency, estimates what is left at frequency
+    zero, and Ω is that over A(0)² = (1 - Σφ)². The degrees of freedom are Satterthwaite's and count both
+    sources of error: the cosines' and, by the delta method, 4·Var(Σφ)/(1 - Σφ)² for the recolouring. A
+    window shorter than a quarter of the other takes Ω from it.
 
     References
     ----------
@@ -97,11 +100,10 @@ def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumV
     lengths = hours.lengths
     order = min(max_order, max(lengths) // 14)
     model = fit_autoregression(hours.memory, hours.windows, order)
-    residuals = _filtered(hours.errors, model.whitener)
-    least = max(order + MIN_HOURS, max(lengths) / BORROWING_SHARE)
+    least = max(MIN_HOURS, max(lengths) / BORROWING_SHARE)
     measured = {
-        index: _cosine_variance(residuals[..., window.start + order : window.stop], COSINE_RATE)
-        for index, window in enumerate(hours.windows)
+        index: _cosine_variance(errors, COSINE_RATE, hours.cycle, model.whitener)
+        for index, errors in enumerate(hours.parts)
         if lengths[index] >= least
     }
     lender = next(iter(measured))
@@ -111,7 +113,7 @@ def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumV
             weights[lender] += lengths[lender] ** 2 / length
     parts = [(weights[index] * omega, cosines) for index, (omega, cosines) in measured.items()]
     recolour = 1.0 / np.maximum(1.0 - model.persistence, UNIT_ROOT_DISTANCE / sum(lengths))
-    covariance = sum(part for part, _ in parts) * recolour[:, None, None] ** 2
+    covariance = sum(part for part, _ in parts) * (recolour * recolour)[:, None, None]
     memory_error = 4.0 * model.persistence_variance * recolour**2
     dof = np.maximum(2.0 / (_relative_error(parts) + memory_error), MIN_DOF)
     return SumVariance(covariance, dof, model.persistence, 2.0 / memory_error)
@@ -168,35 +170,40 @@ def block_means(hours: Contributions, size: int) -> SumVariance:
 
 def blocked_prewhitened_ewc(hours: Contributions, size: int = 4) -> SumVariance:
     """The default's estimator on sums of `size` hours with an autoregression of order one."""
-    errors, memory = (
-        np.concatenate([_block_sums(series[..., window], size) for window in hours.windows], axis=-1)
-        for series in (hours.errors, hours.memory)
-    )
+    parts = [without_daily_cycle(errors, hours.cycle) for errors in hours.parts]
+    errors = np.concatenate([_block_sums(part, size) for part in parts], axis=-1)
+    memory = np.concatenate([_block_sums(hours.memory[:, window], size) for window in hours.windows], axis=-1)
     ends = np.cumsum([0, *(length // size for length in hours.lengths)]).tolist()
     return prewhitened_ewc(Contributions(errors, memory, tuple(map(slice, ends[:-1], ends[1:]))), max_order=1)
 
 
 def adjusted_contributions(
-    series: Array, used: NDArray[np.bool_], windows: tuple[slice, ...], *, periods_per_day: int
+    errors: Array, memory: Array, windows: tuple[slice, ...], *, used: NDArray[np.bool_], periods_per_day: int
 ) -> Contributions:
-    """Contributions without their daily cycle, from (M, K+1, T): K errors and the memory; `used` (M, T) hours."""
-    adjusted = [
-        without_daily_cycle(series[..., window], used[:, None, window], periods_per_day) for window in windows
+    """Contributions whose daily cycle is left out, from errors (M, K, T), memory and `used` hours (M, T).
+
+    Where no hour is missing the errors keep their cycle, and the cosines that they meet have none: that gives the
+    same coefficients, at no cost.
+    """
+    if used.all():
+        memory = np.concatenate(
+            [without_daily_cycle(memory[:, window], periods_per_day) for window in windows], axis=1
+        )
+        return Contributions(errors, memory, windows, periods_per_day)
+    everything = np.concatenate([errors, memory[:, None]], axis=1)
+    parts = [
+        without_daily_cycle(everything[..., window], periods_per_day, used[:, None, window]) for window in windows
     ]
-    return contributions(np.concatenate(adjusted, axis=-1), windows)
+    adjusted = np.concatenate(parts, axis=-1)
+    return Contributions(adjusted[:, :-1], adjusted[:, -1], windows)
 
 
-def contributions(series: Array, windows: tuple[slice, ...]) -> Contributions:
-    """Contributions from (M, K+1, T): K errors and the memory."""
-    return Contributions(series[:, :-1], series[:, -1], windows)
-
-
-def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day: int) -> Array:
+def without_daily_cycle(series: Array, periods_per_day: int, used: NDArray[np.bool_] | None = None) -> Array:
     """Take each hour of day's own mean out of one window's series (..., L).
 
     A daily cycle that differs between the arms is not noise. `used`, which broadcasts to the series, says
-    which hours count; the others stay 0. Windows of fewer than six days are returned as they are:
-    their hourly means would hold more noise than cycle.
+    which hours count where not all do; the others stay 0. Windows of fewer than six days are returned as they
+    are: their hourly means would hold more noise than cycle.
     """
     length = series.shape[-1]
     if periods_per_day < 2 or length < CYCLE_DAYS * periods_per_day:
@@ -209,12 +216,14 @@ def without_daily_cycle(series: Array, used: NDArray[np.bool_], periods_per_day:
             values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, padding)])
         return values.reshape(*values.shape[:-1], days, periods_per_day)
 
-    complete = bool(used.all())
     in_days = by_day(series)
-    seen = days if complete and not padding else np.maximum(by_day(used).sum(axis=-2, keepdims=True), 1)
-    cycle = np.vecmat(np.ones(days), in_days)[..., None, :] / seen
-    adjusted: Array = (in_days - cycle).reshape(*series.shape[:-1], -1)[..., :length]
-    return adjusted if complete else np.where(used, adjusted, 0.0)
+    if used is None and not padding:
+        seen = days
+    else:
+        seen = np.maximum(np.add.reduce(by_day(np.ones(length) if used is None else used), axis=-2), 1)
+    cycle = np.vecmat(np.ones(days), in_days) / seen
+    adjusted: Array = (in_days - cycle[..., None, :]).reshape(*series.shape[:-1], -1)[..., :length]
+    return adjusted if used is None else np.where(used, adjusted, 0.0)
 
 
 def fit_autoregression(memory: Array, windows: Sequence[slice], max_order: int) -> Autoregression:
@@ -230,17 +239,18 @@ def fit_autoregression(memory: Array, windows: Sequence[slice], max_order: int) 
     Buckland, Burnham and Augustin (1997), Biometrics 53:603-618 (weights and variance between models).
     """
     total = memory.shape[1]
-    whiteners, innovations, steps = _yule_walker(_autocorrelations(memory, windows, max_order))
-    # σ² 1'Γ⁻¹1 / T is the sampling variance of the sum of Yule-Walker coefficients
-    squares = steps * steps
-    within = innovations * innovations * (np.cumsum(squares, axis=1) - squares) / total
-    criterion = 2.0 * total * np.log(innovations) + ORDER_PENALTY * np.arange(max_order + 1)
-    weights = np.exp(-0.5 * (criterion - criterion.min(axis=1, keepdims=True)))
+    filters, innovations, steps = _yule_walker(_autocorrelations(memory, windows, max_order))
+    log_weights = -total * np.log(innovations) - 0.5 * ORDER_PENALTY * np.arange(max_order + 1)
+    weights = np.exp(log_weights - np.maximum.reduce(log_weights, axis=1, keepdims=True))
     weights /= np.add.reduce(weights, axis=1, keepdims=True)
     remainders = innovations * steps
     remainder = np.vecdot(weights, remainders)
-    variance = np.vecdot(weights, within + (remainders - remainder[:, None]) ** 2)
-    return Autoregression(np.vecmat(weights, whiteners), 1.0 - remainder, variance)
+    # σ² 1'Γ⁻¹1 / T is the sampling variance of the sum of Yule-Walker coefficients
+    squares = steps * steps
+    within = innovations * innovations * (np.add.accumulate(squares, axis=1) - squares)
+    between = remainders - remainder[:, None]
+    variance = np.vecdot(weights, within / total + between * between)
+    return Autoregression(np.vecmat(weights * innovations, filters), 1.0 - remainder, variance)
 
 
 def _autocorrelations(memory: Array, windows: Sequence[slice], max_lag: int) -> Array:
@@ -271,7 +281,8 @@ def _yule_walker(correlations: Array) -> tuple[Array, Array, Array]:
     With R = LL' the Toeplitz matrix, row p of L⁻¹ is the filter of order p that leaves innovations of
     variance 1: (-φ_p, ..., -φ_1, 1, 0, ...) / σ_p, and σ_p = L_pp. Its elements add up to (1 - Σφ) / σ_p.
 
-    Returns the filters 1, -φ_1, ..., -φ_p, 0, ... (M, P+1, P+1), the σ_p and the sums, both (M, P+1).
+    Returns these filters in the order of lags, (1, -φ_1, ..., -φ_p, 0, ...) / σ_p (M, P+1, P+1), the σ_p and the
+    sums, both (M, P+1).
     """
     order = correlations.shape[1] - 1
     around = np.concatenate([correlations[:, :0:-1], correlations], axis=1)
@@ -282,7 +293,7 @@ def _yule_walker(correlations: Array) -> tuple[Array, Array, Array]:
     inverse = np.linalg.inv(factor)
     innovations = np.diagonal(factor, axis1=1, axis2=2)
     filters = np.take(inverse.reshape(len(inverse), -1), _in_order_of_lag(order), axis=1)
-    return filters * innovations[..., None], innovations, np.add.reduce(inverse, axis=2)
+    return filters, innovations, np.add.reduce(inverse, axis=2)
 
 
 @lru_cache(maxsize=32)
@@ -292,30 +303,40 @@ def _in_order_of_lag(order: int) -> NDArray[np.intp]:
     return np.where(lag <= row, row * (order + 1) + row - lag, order)
 
 
-def _filtered(series: Array, whitener: Array) -> Array:
-    """x_t - Σ φ_j x_{t-j} of (M, K, T); the first P hours of a window are no residuals, but what mixes windows."""
-    metrics, rows, length = series.shape
-    order = whitener.shape[1] - 1
-    residuals = np.empty((metrics, 1, rows * length))
-    shifted = _shifted(series.reshape(metrics, rows * length), order + 1)
-    np.matmul(whitener[:, None, ::-1], shifted, out=residuals[..., order:])
-    return residuals.reshape(series.shape)
+def _cosine_variance(
+    window: Array, rate: float, cycle: int = 1, whitener: Array | None = None
+) -> tuple[Array, int]:
+    """Ω (M, K, K) from the first rate·L^(2/3) cosine coefficients of (M, K, L), and their number.
+
+    The mean of their squares, or of |A|² times the squares where a whitener (M, P+1) is given.
+    """
+    length = window.shape[-1]
+    count = max(MIN_COSINES, round(rate * length ** (2.0 / 3.0)))
+    coefficients = (window.reshape(-1, length) @ _cosines(length, count, cycle)).reshape(*window.shape[:-1], count)
+    weighted = coefficients / count
+    if whitener is not None:
+        response = (whitener @ _harmonics(length, count, whitener.shape[1])).reshape(-1, 2, count)
+        weighted *= np.add.reduce(response * response, axis=1)[:, None]
+    return weighted @ coefficients.swapaxes(-1, -2), count
 
 
-@lru_cache(maxsize=32)
-def _cosines(length: int, count: int) -> Array:
+@lru_cache(maxsize=64)
+def _cosines(length: int, count: int, cycle: int) -> Array:
+    """(L, count) orthonormal cosines of frequencies πk/L, k = 1, 2, ..., less their daily cycle."""
     hours = np.arange(length) + 0.5
-    basis: Array = np.sqrt(2.0 / length) * np.cos(np.pi / length * np.outer(hours, np.arange(1, count + 1)))
+    cosines = np.sqrt(2.0 / length) * np.cos(np.pi / length * np.outer(np.arange(1, count + 1), hours))
+    basis: Array = np.ascontiguousarray(without_daily_cycle(cosines, cycle).T)
     basis.setflags(write=False)
     return basis
 
 
-def _cosine_variance(window: Array, rate: float) -> tuple[Array, int]:
-    """Ω (M, K, K) as the mean square of the first rate·L^(2/3) cosine coefficients, and their number."""
-    length = window.shape[-1]
-    count = max(MIN_COSINES, round(rate * length ** (2.0 / 3.0)))
-    coefficients = (window.reshape(-1, length) @ _cosines(length, count)).reshape(*window.shape[:-1], count)
-    return coefficients @ coefficients.swapaxes(-1, -2) / count, count
+@lru_cache(maxsize=64)
+def _harmonics(length: int, count: int, terms: int) -> Array:
+    """(terms, 2·count) real and imaginary parts of e^(ijω), j = 0, 1, ..., at the frequencies of the cosines."""
+    angles = np.pi / length * np.outer(np.arange(terms), np.arange(1, count + 1))
+    harmonics = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    harmonics.setflags(write=False)
+    return harmonics
 
 
 def _bartlett_sum(hours: Array, lag: int) -> Array:

@@ -91,11 +91,12 @@ def noise_from_history(
     scale = np.abs(influence.effect_contribution).max()
     if not scale > 0:
         raise InvalidInput("the arms' difference does not vary in this history; state the noise instead")
-    series = np.stack(
-        [influence.effect_contribution / scale, influence.memory / np.abs(influence.memory).max()], axis=1
-    )
     hours = long_run.adjusted_contributions(
-        series, influence.used, influence.windows, periods_per_day=periods_per_day
+        influence.contribution[:, :1] / scale,
+        influence.memory / np.abs(influence.memory).max(),
+        influence.windows,
+        used=influence.used,
+        periods_per_day=periods_per_day,
     )
     with np.errstate(all="ignore"):
         found = long_run.prewhitened_ewc(hours)
@@ -158,13 +159,11 @@ def degrees_of_freedom(noise: Noise, design: Design) -> float:
     """Degrees of freedom that the default analysis of a design will have."""
     lengths = _lengths(noise, design)
     order = min(long_run.MAX_ORDER, int(max(lengths)) // 14)
-    least = max(order + long_run.MIN_HOURS, max(lengths) / long_run.BORROWING_SHARE)
+    least = max(long_run.MIN_HOURS, max(lengths) / long_run.BORROWING_SHARE)
     measured = [length for length in lengths if length >= least] or [max(lengths)]
     borrowed = sum(1.0 / length for length in lengths) - sum(1.0 / length for length in measured)
     variances = [1.0 / length + borrowed * (length == measured[0]) for length in measured]
-    cosines = [
-        max(long_run.MIN_COSINES, round(long_run.COSINE_RATE * (length - order) ** (2 / 3))) for length in measured
-    ]
+    cosines = [max(long_run.MIN_COSINES, round(long_run.COSINE_RATE * length ** (2 / 3))) for length in measured]
     squared_error = sum(2.0 * variance**2 / count for variance, count in zip(variances, cosines, strict=True))
     squared_error /= sum(variances) ** 2
     memory_error = 4.0 * _memory_uncertainty(noise.persistence, order) / sum(lengths)

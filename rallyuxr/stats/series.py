@@ -225,14 +225,14 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
     effect, hours = influence.effect_contribution, influence.used.shape[1]
     with np.errstate(all="ignore"):
         scale = np.maximum(effect.max(axis=1), -effect.min(axis=1))
-        series = np.stack([effect, influence.counterfactual_contribution, influence.memory], axis=1)
-        series /= np.stack([scale, scale, scale * hours], axis=1)[..., None]
+        errors = influence.contribution / scale[:, None, None]
+        memory = influence.memory / (scale * hours)[:, None]
         if estimator.prewhitens:
             contributions = long_run.adjusted_contributions(
-                series, influence.used, influence.windows, periods_per_day=periods_per_day
+                errors, memory, influence.windows, used=influence.used, periods_per_day=periods_per_day
             )
         else:
-            contributions = long_run.contributions(series, influence.windows)
+            contributions = long_run.Contributions(errors, memory, influence.windows)
         noise = estimator.run(contributions)
         spare_hours = influence.hours_used.sum(axis=1) - len(influence.windows)
         dof = np.where(np.isinf(noise.dof), noise.dof, np.minimum(noise.dof, spare_hours))

@@ -110,13 +110,13 @@ def test_a_daily_cycle_is_taken_out_also_where_days_are_cut_short_or_hours_missi
     hours = 24 * 8 + 5
     cycle = np.cos(2 * np.pi * np.arange(hours) / 24)[None]
     used = np.random.default_rng(7).random((1, hours)) < 0.9
-    adjusted = without_daily_cycle(np.where(used, cycle, 0.0), used, 24)
+    adjusted = without_daily_cycle(np.where(used, cycle, 0.0), 24, used)
     assert np.abs(adjusted).max() < 1e-14
 
 
 def test_a_short_window_keeps_its_cycle():
     series = np.ones((1, 48))
-    assert without_daily_cycle(series, np.ones((1, 48), bool), 24) is series
+    assert without_daily_cycle(series, 24) is series
 
 
 def test_a_short_window_takes_the_longer_ones_noise():
@@ -125,3 +125,24 @@ def test_a_short_window_takes_the_longer_ones_noise():
     errors = np.concatenate([series[:, :336] / 336, series[:, 336:] / 12], axis=1)
     noise = prewhitened_ewc(Contributions(errors[:, None], series, (slice(0, 336), slice(336, 348))))
     assert noise.covariance.mean() == pytest.approx(1 / 336 + 1 / 12, rel=0.1)
+
+
+@pytest.mark.parametrize("days", [14, 14.25])
+def test_cosines_without_a_cycle_see_what_series_without_it_show(days):
+    length = int(24 * days)
+    series = np.random.default_rng(9).standard_normal((3, 1, length)) + np.cos(np.arange(length) * np.pi / 12)
+    kept = Contributions(series, series[:, 0], (slice(0, length),), cycle=24)
+    taken = Contributions(without_daily_cycle(series, 24), series[:, 0], (slice(0, length),))
+    assert prewhitened_ewc(kept).covariance == pytest.approx(prewhitened_ewc(taken).covariance, rel=1e-10)
+
+
+def test_what_an_autoregression_leaves_is_white():
+    """With the true filter the squares of all cosine coefficients, low and high, have one mean."""
+    hours, phi = 2400, 0.8
+    series = autoregressive(phi, hours, seed=10, metrics=200)
+    frequencies = np.pi * np.arange(1, hours) / hours
+    basis = np.sqrt(2 / hours) * np.cos(np.outer(np.arange(hours) + 0.5, frequencies))
+    left = np.abs(1 - phi * np.exp(-1j * frequencies)) ** 2 * np.square(series @ basis).mean(axis=0)
+    innovation = np.var(series[:, 1:] - phi * series[:, :-1])
+    low, high = left[:100].mean(), left[-100:].mean()
+    assert (low, high) == pytest.approx((innovation, innovation), rel=0.05)
