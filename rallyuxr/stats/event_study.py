@@ -255,5 +255,6 @@ def _reference(daily: DailyDifferences) -> str:
 def _absent_for_nan(columns: Array) -> list[list[tuple[float | None, ...]]]:
     if np.isfinite(columns).all():
         return [[tuple(row) for row in rows] for rows in columns.tolist()]
-    known = np.where(np.isfinite(columns), columns.astype(object), None)
+    known = columns.astype(object)
+    known[~np.isfinite(columns)] = None
     return [[tuple(row) for row in rows] for rows in known.tolist()]

@@ -158,15 +158,13 @@ def influence_series(
     seen = np.isfinite(values)
     if not seen.all():
         _refuse_infinite(values)
-    counted = _weights(values, seen, counts)
+    weights = _weights(values, seen, counts)
     used = seen[0] & seen[1]
     if not used.all():
         values = np.where(used, values, 0.0)
-        weights = np.where(used, np.ones_like(values) if counted is None else counted, 0.0)
-    else:
-        weights = counted
+        weights = np.where(used, np.ones_like(values) if weights is None else weights, 0.0)
     with np.errstate(all="ignore"):
-        standing = None if counted is None else _standing(weights, used)
+        standing = None if weights is None else _standing(weights, used)
         return _assembled(_arms(values, weights, used, start), standing, used, start)
 
 
