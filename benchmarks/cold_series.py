@@ -1,7 +1,7 @@
 """One cold process: import what the job needs and run it once on 10 × 672 hours.
 
 The job is that of `benchmarks.series`: effect with its error and interval, the effect day by day, and the
-slope before the start; statsmodels does the latter two on days.
+slope before the start.
 
     python -m benchmarks.cold_series ours
     python -m benchmarks.cold_series statsmodels
@@ -39,12 +39,14 @@ def statsmodels(treatment: np.ndarray, control: np.ndarray) -> None:
 
     robust = {"cov_type": "HAC", "cov_kwds": {"maxlags": LAG}}
     step = np.column_stack([np.ones(24 * DAYS), np.arange(24 * DAYS) >= 24 * BASELINE_DAYS])
-    path = np.column_stack([np.ones(DAYS), np.eye(DAYS)[:, BASELINE_DAYS:]])
+    dummies = np.eye(DAYS)[np.repeat(np.arange(DAYS), 24)]
+    contrasts = np.eye(DAYS) - np.where(np.arange(DAYS) < BASELINE_DAYS, 1 / BASELINE_DAYS, 0)
     line = np.column_stack([np.ones(BASELINE_DAYS), np.arange(BASELINE_DAYS)])
     for hours in treatment - control:
-        days = hours.reshape(DAYS, 24).mean(axis=1)
-        for outcome, regressors in ((hours, step), (days, path), (days[:BASELINE_DAYS], line)):
-            sm.OLS(outcome, regressors).fit(**robust).conf_int()
+        sm.OLS(hours, step).fit(**robust).conf_int()
+        sm.OLS(hours, dummies).fit(**robust).t_test(contrasts).conf_int()
+        days = hours.reshape(DAYS, 24).mean(axis=1)[:BASELINE_DAYS]
+        sm.OLS(days, line).fit(**robust).conf_int()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ CONTRACT: "ConfigDict" = {
 class Answer:
     """What an estimator answers: the base of frozen dataclasses that are also values of the contract."""
 
-    __slots__ = ()
     __pydantic_config__: ClassVar["ConfigDict"] = CONTRACT
 
     def to_json(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from rallyuxr.stats.event_study import daily_differences, event_studies, studentized_maximum_modulus
 from tests.stats.grids import START, days_of, grid_of
@@ -35,6 +36,16 @@ def test_critical_values_agree_with_simulated_ones(count, dof, table):
     value = studentized_maximum_modulus(count, dof, 0.95)
     assert value == pytest.approx(np.quantile(draws, 0.95), rel=0.01)
     assert value == pytest.approx(table, rel=0.02)
+
+
+@pytest.mark.parametrize("dof", [1, 2, 7, 60, 10_000])
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99])
+def test_one_comparison_needs_students_quantile_and_more_need_more(dof, level):
+    values = [studentized_maximum_modulus(count, dof, level) for count in (1, 2, 28, 365)]
+    assert values[0] == pytest.approx(stats.t.ppf(0.5 + level / 2, dof), rel=5e-4 if dof > 2 else 0.05)
+    assert values == sorted(values)
+    bound = stats.t.ppf(0.5 + 0.5 * level ** (1 / 28), dof)
+    assert values[2] <= bound
 
 
 @pytest.mark.parametrize(("memory", "days"), [(0.0, 7), (0.0, 14), (0.6, 14), (0.9, 14), (0.95, 14), (0.95, 28)])
