@@ -169,10 +169,10 @@ def studentized_maximum_modulus(count: int, dof: int, confidence_level: float) -
         others = inside ** (count - 1)
         density = math.sqrt(2.0 / math.pi) * np.exp(-0.5 * np.square(value * scale))
         step = (weights @ (others * inside) - confidence_level) / (count * weights @ (others * scale * density))
-        value = max(value - step, value / 2)
+        value = max(float(value - step), value / 2)
         if abs(step) <= 1e-10 * value:
             break
-    return float(value)
+    return value
 
 
 class _Scatter(NamedTuple):

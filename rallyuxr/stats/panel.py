@@ -22,7 +22,7 @@ from rallyuxr.stats.panel_estimates import (
     welch,
 )
 from rallyuxr.stats.panel_parquet import read_pieces
-from rallyuxr.stats.panel_sql import is_queryable, query_moments
+from rallyuxr.stats.panel_sql import is_large_frame, is_queryable, query_moments
 from rallyuxr.stats.permutation import Randomization, permutation, placebo
 from rallyuxr.stats.unit_means import UnitMeans, collapse_units, merge_clusters
 from rallyuxr.stats.wild_bootstrap import WildBootstrap, wild_cluster_bootstrap
@@ -142,8 +142,11 @@ def did_panel(
         return _from_cross_section(data, names, options)
     moments = _moments_unread(data, names)
     if moments is None:
-        data = read_columns(data, names.used())
-        moments = grid_moments(data, names)
+        columns = read_columns(data, names.used())
+        moments = grid_moments(columns, names)
+        if moments is None and is_large_frame(data, names):
+            moments = query_moments(data, names)
+        data = columns
     if moments is not None and _is_closed_form(moments, options):
         return from_moments(moments, choose_method(moments, method), small_sample, confidence_level)
     return _from_panel(read_panel(data, names), options)

