@@ -5,11 +5,15 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "RALLYUXR_"))]:
     del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("untimed")
 
 _connect = socket.socket.connect
 

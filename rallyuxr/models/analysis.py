@@ -59,9 +59,9 @@ class DidResult(Record):
     adjusted_p_value: float | None = None
     adjustment: str | None = None
     non_inferior: bool | None = None
-    always_valid: AlwaysValid = AlwaysValid()
-    event_study: EventStudy = EventStudy()
-    diagnostics: Diagnostics = Diagnostics()
+    always_valid: AlwaysValid = Field(default_factory=AlwaysValid)
+    event_study: EventStudy = Field(default_factory=EventStudy)
+    diagnostics: Diagnostics = Field(default_factory=Diagnostics)
     verdict: Verdict
     true_effect: float | None = Field(default=None, description="what the simulator planted, in stored values")
 

@@ -1,6 +1,6 @@
 """Diagnostics: numbers with intervals, not green ticks. Each says in `reason` why it is absent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rallyuxr.models.contract import Answer, Timestamp
 
@@ -76,8 +76,8 @@ class SampleRatio(Answer):
     `pvalue` is always valid: it may be read after every hour.
     """
 
-    treatment: float = 0
-    control: float = 0
+    treatment: float = 0.0
+    control: float = 0.0
     expected_treatment_share: float = 0.5
     observed_treatment_share: float | None = None
     pvalue: float | None = None
@@ -116,10 +116,10 @@ class DayInfluence(Answer):
 class Diagnostics(Answer):
     """Everything a careful analyst would check about one metric."""
 
-    pre_trend: Slope = Slope()
-    novelty_trend: Slope = Slope()
-    placebo: Placebo = Placebo()
-    autocorrelation: Autocorrelation = Autocorrelation()
-    sample_ratio: SampleRatio = SampleRatio()
-    coverage: Coverage = Coverage()
-    influence: DayInfluence = DayInfluence()
+    pre_trend: Slope = field(default_factory=Slope)
+    novelty_trend: Slope = field(default_factory=Slope)
+    placebo: Placebo = field(default_factory=Placebo)
+    autocorrelation: Autocorrelation = field(default_factory=Autocorrelation)
+    sample_ratio: SampleRatio = field(default_factory=SampleRatio)
+    coverage: Coverage = field(default_factory=Coverage)
+    influence: DayInfluence = field(default_factory=DayInfluence)

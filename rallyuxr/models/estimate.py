@@ -1,6 +1,6 @@
 """What an estimator answers: effect, uncertainty and the doubts, from one computation at one level."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rallyuxr.models.contract import Answer
@@ -76,8 +76,8 @@ class DidEstimate(Answer):
     n_obs: int = 0
     n_units: int | None = None
     n_clusters: int | None = None
-    relative: RelativeEffect = RelativeEffect()
-    cell_means: CellMeans = CellMeans()
+    relative: RelativeEffect = field(default_factory=RelativeEffect)
+    cell_means: CellMeans = field(default_factory=CellMeans)
     long_run_variance: float | None = None
     warnings: tuple[Caution, ...] = ()
     reason: str | None = None

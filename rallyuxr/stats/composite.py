@@ -36,10 +36,10 @@ def composite(
     """How uncertain is a weighted sum of effects whose errors move together?
 
     The variance is the default one of the summed series itself (`series.estimate_from_influence` of
-    `influence.combined(weights)` gives the same number). The autoregression fitted to the sum filters
-    every metric's series too; all that follows is quadratic, so the metrics' covariance Σ under that
-    filter gives the sum's variance exactly, and serves for other weights, where its filter is no longer
-    quite the best one.
+    `influence.combined(weights)` gives the same number). The autoregression fitted to the sum
+    prewhitens every metric's coefficients too; all that follows is quadratic, so the metrics' covariance Σ
+    under it gives the sum's variance exactly, and serves for other weights, where it is no longer quite the
+    best one.
 
     Parameters
     ----------

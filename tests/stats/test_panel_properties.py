@@ -49,7 +49,7 @@ def close(found, expected):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels())
 def test_results_are_finite_and_agree_with_themselves(method, data):
     result = analyse(data, method)
@@ -60,7 +60,7 @@ def test_results_are_finite_and_agree_with_themselves(method, data):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels(), exponent=st.integers(-320, 308), flat=st.booleans())
 def test_no_magnitude_gives_nan_infinity_or_a_numpy_warning(method, data, exponent, flat):
     outcome = np.round(data["outcome"]) if flat else data["outcome"]
@@ -76,7 +76,7 @@ def test_no_magnitude_gives_nan_infinity_or_a_numpy_warning(method, data, expone
 
 
 @pytest.mark.parametrize("weighted", ["unit_means", "twfe"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels(min_units=3), factor=st.sampled_from([2.0**-40, 0.5, 2.0, 2.0**40]))
 def test_multiplying_all_weights_changes_nothing(weighted, data, factor):
     rng = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def test_multiplying_all_weights_changes_nothing(weighted, data, factor):
 
 
 @pytest.mark.parametrize("method", ["unit_means", "twfe", "cuped", "permutation"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels(min_units=3), shift=st.integers(-1000, 1000))
 def test_shifting_all_outcomes_changes_nothing_but_the_level(method, data, shift):
     shifted = analyse(data | {"outcome": data["outcome"] + shift}, method)
@@ -97,7 +97,7 @@ def test_shifting_all_outcomes_changes_nothing_but_the_level(method, data, shift
 
 
 @pytest.mark.parametrize("method", ["unit_means", "twfe", "cuped", "permutation"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels(min_units=3), scale=st.sampled_from([-8.0, -0.5, 2.0, 100.0]))
 def test_scaling_scales_the_estimate_and_keeps_the_pvalue(method, data, scale):
     plain, scaled = analyse(data, method), analyse(data | {"outcome": data["outcome"] * scale}, method)
@@ -108,7 +108,7 @@ def test_scaling_scales_the_estimate_and_keeps_the_pvalue(method, data, scale):
 
 
 @pytest.mark.parametrize("method", ["unit_means", "twfe", "cuped", "permutation"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels(min_units=3))
 def test_swapping_arms_flips_the_sign(method, data):
     plain, swapped = analyse(data, method), analyse(data | {"treated": 1 - data["treated"]}, method)
@@ -118,7 +118,7 @@ def test_swapping_arms_flips_the_sign(method, data):
 
 
 @pytest.mark.parametrize("method", ["unit_means", "twfe", "cuped"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels(min_units=3), seed=st.integers(0, 2**32))
 def test_names_of_units_and_order_of_rows_do_not_matter(method, data, seed):
     rng = np.random.default_rng(seed)
@@ -128,7 +128,7 @@ def test_names_of_units_and_order_of_rows_do_not_matter(method, data, seed):
     close(numbers(analyse(permuted, method)), numbers(analyse(data, method)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=panels(min_units=3), effect=st.integers(-50, 50))
 def test_an_effect_planted_in_the_treated_arm_is_found_in_full(data, effect):
     planted = data | {"outcome": data["outcome"] + effect * data["treated"] * data["post"]}

@@ -137,7 +137,7 @@ def core(result):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=seeds, shift=st.floats(-1e4, 1e4), scale=st.floats(1e-6, 1e6), with_counts=st.booleans())
 def test_shifting_scaling_and_swapping_follow_algebra(method, seed, shift, scale, with_counts):
     treatment, control = draw(seed, effect=0.2)
@@ -170,7 +170,7 @@ def test_a_planted_effect_moves_the_interval_and_nothing_else(method):
     assert core(planted) == pytest.approx(core(plain) + np.array([3.0, 0.0, 3.0, 3.0]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds, effect=st.floats(-1, 1), level=st.floats(0.5, 0.999))
 def test_p_is_below_alpha_exactly_when_the_interval_excludes_zero(seed, effect, level):
     result = did_series(*draw(seed, effect), POST, confidence_level=level)
@@ -218,7 +218,7 @@ def numbers(value):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_input_gives_nan_infinity_or_a_warning(method, data):
     hours = data.draw(st.integers(1, 80))

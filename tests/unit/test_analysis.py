@@ -127,7 +127,7 @@ def test_another_cost_moves_the_return_alone_and_no_cost_leaves_none():
     assert stored.total_interval == dearer.total_interval == free.total_interval
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-0.3, 0.3), st.integers(1, 10_000), st.sampled_from([80, 90, 95, 99]))
 def test_p_value_interval_and_verdict_never_contradict_each_other(effect, seed, level):
     data = ExperimentData(series={"a": series(effect, seed=seed)})

@@ -505,7 +505,7 @@ def test_a_parquet_file_that_unpacks_to_too_much_is_refused() -> None:
     assert problem.message == "The file unpacks to more than 8 MB; nothing of it was kept."
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_located_problems(noise: bytes) -> None:
     for start in (
