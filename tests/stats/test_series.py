@@ -1,7 +1,9 @@
 """Two-series difference-in-differences: the numbers, their algebra, and what is absent."""
 
+import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -19,6 +21,10 @@ from rallyuxr.stats.series import Method, did_series, did_series_batch, estimate
 METHODS = [method for method in get_args(Method) if method != "auto"]
 DAYS = 14
 POST = np.arange(24 * DAYS) >= 12 * DAYS
+FOLDER = Path(__file__).parents[1] / "reference"
+REFERENCE = json.loads((FOLDER / "series_peers.json").read_text())
+"""What other packages say of `series.csv`, written by `series_peers.py`."""
+AGREEMENT = 1e-8
 ALGEBRA = 1e-9
 """Sums of a few hundred terms in another order, relative to the standard error."""
 
@@ -313,3 +319,22 @@ def test_what_cannot_be_used_is_refused_with_a_remedy(change, words):
     arguments = {"treatment": treatment, "control": control, "post": POST} | change
     with pytest.raises(InvalidInput, match=words):
         did_series(arguments.pop("treatment"), arguments.pop("control"), arguments.pop("post"), **arguments)
+
+
+@pytest.mark.parametrize("package", ["statsmodels", "linearmodels", "pyfixest"])
+def test_newey_west_agrees_with_other_packages(package):
+    estimate, std_error = REFERENCE["newey_west"][package]
+    result = did_series(*reference_arms(), method="newey_west")
+    assert (result.estimate, result.std_error) == pytest.approx((estimate, std_error), rel=AGREEMENT)
+
+
+@pytest.mark.parametrize("method", ["day_means", "welch_hours"])
+def test_means_of_blocks_agree_with_welch(method):
+    result = did_series(*reference_arms(), method=method)
+    found = (result.estimate, result.std_error, result.dof, result.pvalue)
+    assert found == pytest.approx(tuple(REFERENCE[method]), rel=AGREEMENT)
+
+
+def reference_arms():
+    rows = np.genfromtxt(FOLDER / "series.csv", delimiter=",", names=True)
+    return rows["treatment"], rows["control"], rows["post"] == 1
