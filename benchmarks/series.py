@@ -11,8 +11,8 @@ event studies run on hours with a dummy per day, which is what their formulas ar
 the variance, see docs/diagnostics.md). statsmodels comes a second time on days that numpy summed up first, with the
 effects of the days after the start only and no band.
 
-    OPENBLAS_NUM_THREADS=1 python -m benchmarks.series             # a minute
-    OPENBLAS_NUM_THREADS=1 python -m benchmarks.series --slow      # and a year of hourly dummies
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.series             # some minutes
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.series --slow      # and a year with every peer
 """
 
 import argparse
@@ -198,19 +198,26 @@ def _frame(job: Job, row: int) -> tuple[Any, Any]:
     return hours, pd.DataFrame({"y": daily[row][:pre], "day": np.arange(pre, dtype=float)})
 
 
-def statsmodels_formula(job: Job) -> Answer:
+def statsmodels_formula(job: Job, *, lag_from_data: bool = False) -> Answer:
     import statsmodels.formula.api as smf
 
-    robust = {"cov_type": "HAC", "cov_kwds": {"maxlags": job.lag}}
+    def fit(formula: str, frame: Any) -> Any:
+        model = smf.ols(formula, frame)
+        if not lag_from_data:
+            return model.fit(cov_type="HAC", cov_kwds={"maxlags": job.lag})
+        plain = model.fit()
+        lag = data_driven_lag(plain.resid.to_numpy() * plain.model.exog[:, 1:].sum(axis=1))
+        return plain.get_robustcov_results("HAC", maxlags=min(lag, len(frame) - 1), use_t=False)
+
     found = []
     for row in range(len(METRICS)):
         hours, before = _frame(job, row)
-        effect = smf.ols("y ~ post", hours).fit(**robust)
-        path = smf.ols("y ~ C(day)", hours).fit(**robust)
-        slope = smf.ols("y ~ day", before).fit(**robust)
+        effect, path, slope = fit("y ~ post", hours), fit("y ~ C(day)", hours), fit("y ~ day", before)
         path.conf_int()
-        found.append((effect.params["post"], effect.bse["post"], path.params.iloc[-1], slope.params["day"]))
-    return Answer(*np.array(found).T)
+        estimates = (np.asarray(one.params)[-1] for one in (effect, path, slope))
+        found.append((next(estimates), np.asarray(effect.bse)[1], *estimates))
+    answer = Answer(*np.array(found).T)
+    return answer._replace(error=None) if lag_from_data else answer
 
 
 def linearmodels(job: Job) -> Answer:
@@ -268,6 +275,7 @@ PEERS = (
     ),
     Contender("statsmodels arrays, day dummies on hours", lambda job: statsmodels_arrays(job, hourly_dummies=True)),
     Contender("statsmodels arrays, on days", lambda job: statsmodels_arrays(job, hourly_dummies=False)),
+    Contender("statsmodels formula, lag from the data", lambda job: statsmodels_formula(job, lag_from_data=True)),
     Contender("statsmodels formula", statsmodels_formula),
     Contender("linearmodels", linearmodels),
     Contender("fereg", lambda job: fixest_like(job, "fereg")),
@@ -320,11 +328,19 @@ def cold() -> dict[str, float]:
     return {contender: median(seen) for contender, seen in times.items()}
 
 
-def table(title: str, seconds: dict[str, float]) -> str:
-    """Milliseconds and ratios to ours."""
-    own = seconds["RallyUXR"]
-    lines = [f"### {title}", "", "| | ms | times ours |", "|---|---|---|"]
-    lines += [f"| {name} | {value * 1e3:,.2f} | {value / own:,.1f} |" for name, value in seconds.items()]
+def table(sizes: list[int], seconds: list[dict[str, float]]) -> str:
+    """Milliseconds, ratios to ours and the exponent with which time grows from the smallest to the largest size."""
+    header = "".join(f" 10 × {hours:,} h, ms | times ours |" for hours in sizes)
+    lines = [f"| |{header} growth |", f"|---|{'---|---|' * len(sizes)}---|"]
+    for name in seconds[0]:
+        known = [
+            (hours, one[name], one["RallyUXR"]) for hours, one in zip(sizes, seconds, strict=True) if name in one
+        ]
+        cells = "".join(f" {own * 1e3:,.2f} | {own / ours:,.1f} |" for _, own, ours in known)
+        cells += " | |" * (len(sizes) - len(known))
+        (fewest, fastest, _), (most, slowest, _) = known[0], known[-1]
+        growth = f"{np.log(slowest / fastest) / np.log(most / fewest):.2f}" if len(known) > 1 else ""
+        lines.append(f"| {name} |{cells} {growth} |")
     return "\n".join(lines) + "\n"
 
 
@@ -334,14 +350,18 @@ def main() -> None:
     parser.add_argument("--slow", action="store_true", help="a year with every peer; takes minutes")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    sizes, measured = [], []
     for days_before, days_after, peers, rounds in (
         (14, 14, PEERS, options.rounds),
+        (42, 42, PEERS, max(options.rounds // 3, 2)),
         (182, 183, PEERS if options.slow else PEERS[:3], 2),
     ):
         job = simulate(days_before, days_after)
         seconds = compare(job, OURS + peers, rounds)
         seconds["limit: columns read once"] = read_once(job)
-        print(table(f"10 × {24 * (days_before + days_after):,} hours", seconds), flush=True)
+        sizes.append(24 * (days_before + days_after))
+        measured.append(seconds)
+    print(table(sizes, measured), flush=True)
     start = cold()
     print(
         f"cold process, import and 672 hours: {start['ours'] * 1e3:,.0f} ms; statsmodels "

@@ -2,7 +2,7 @@
 
     python tests/reference/series_peers.py
 
-Needs the packages of the `bench` extra. Four weeks of hours are simulated here, a third of an AR(1), with an effect.
+Needs the packages of the `bench` extra. Four weeks of hours with an effect are simulated here.
 """
 
 import json
