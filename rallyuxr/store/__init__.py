@@ -16,7 +16,7 @@ from rallyuxr.store.idempotency import IdempotencyKeys
 from rallyuxr.store.manifests import Manifest, manifest_version
 from rallyuxr.store.marks import Marks
 from rallyuxr.store.metric_values import MetricValueRepository
-from rallyuxr.store.orders import ORDERS_PER_TRANSACTION, OrderRepository, order_from_image
+from rallyuxr.store.orders import OrderRepository, order_from_image
 from rallyuxr.store.portfolio import Portfolio
 from rallyuxr.store.results import ResultsRepository
 from rallyuxr.store.tables import TABLES
@@ -51,7 +51,6 @@ class Store:
 
 __all__ = [
     "ANALYSIS_PROCESSOR",
-    "ORDERS_PER_TRANSACTION",
     "ORDER_AGGREGATOR",
     "RECONCILER",
     "RESULTS_GENERATOR",
