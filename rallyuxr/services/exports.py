@@ -20,7 +20,7 @@ from rallyuxr.models.experiment import DataSource
 from rallyuxr.models.safe_csv import safe_cell
 from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.context import Context
-from rallyuxr.services.listing import LARGEST_PAGE, list_experiments
+from rallyuxr.services.listing import list_experiments
 from rallyuxr.services.metric_values import metric_history
 from rallyuxr.services.results import load_results, result_record
 from rallyuxr.store import AuditEntry
@@ -123,16 +123,11 @@ def portfolio_page(
     """A file of at most `limit` experiments and where the next one begins: for who must answer within seconds.
 
     Raises:
-        InvalidInput: a token that is damaged.
+        InvalidInput: a limit out of range, or a token that is damaged.
     """
-    lines: list[ExperimentDefinition] = []
-    while True:
-        page = list_experiments(ctx, limit=min(LARGEST_PAGE, limit - len(lines)), next_token=next_token)
-        lines += page.experiments
-        next_token = page.next_token
-        if next_token is None or len(lines) == limit:
-            content = _lines_csv(lines) if kind == "csv" else _lines_json(lines, next_token)
-            return FilePage(content, next_token)
+    page = list_experiments(ctx, limit=limit, next_token=next_token, most=MOST_LINES)
+    lines, following = page.experiments, page.next_token
+    return FilePage(_lines_csv(lines) if kind == "csv" else _lines_json(lines, following), following)
 
 
 def price_history_csv(ctx: Context, metric_id: str) -> bytes:
