@@ -1,27 +1,22 @@
-"""Merchants and their orders.
+"""Orders: `orders` holds one partition per merchant and day, sorted by time; `orderIndex` says where an order lies.
 
-`orders` holds one partition per merchant and day, sorted by time. `orderIndex` holds, per merchant, `day#…` (days
-with orders), `visit-day#…` (with visits) and `experiment#…` (experiments that measure this merchant). In a
-partition for each, so that none grows with the orders, it holds where an order lies (an id is taken once) and a
-customer's first order. Under `#merchants`, `#experiments` and `#files`, which no merchant can be called, it holds
-the list of merchants, the experiments whose data is behind, and the months whose files are.
+The claim of an order's id is a partition of its own, so that none grows with the orders; an id is claimed once.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from rallyuxr.errors import Conflict, Unavailable
+from rallyuxr.errors import Unavailable
 from rallyuxr.models.order import Merchant, Order
 from rallyuxr.store.attributes import Item, from_attributes
 from rallyuxr.store.dynamo import Dynamo, Write, create, put, replace
-from rallyuxr.store.faults import ATTEMPTS, ConditionFailed, pause
-from rallyuxr.store.merchant_keys import DayIndex, index_entry, lone_entry, partition, sortable
+from rallyuxr.store.faults import ATTEMPTS, pause
+from rallyuxr.store.merchant_keys import DayIndex, lone_entry, partition, sortable
 from rallyuxr.store.tables import ORDER_INDEX, ORDERS
 
 ORDERS_AT_FIRST = 50
 """One transaction: from it follows whether the others are likely to be known."""
-MERCHANTS = "#merchants"
 _KEY = ("merchantDay", "orderKey")
 
 
@@ -31,33 +26,11 @@ def order_from_image(image: Mapping[str, Any]) -> Order:
 
 
 class OrderRepository:
-    """Access to one deployment's orders; every method but the list of merchants names a merchant."""
+    """Access to one deployment's orders; every method names a merchant."""
 
     def __init__(self, dynamo: Dynamo) -> None:
         self._dynamo = dynamo
         self._days = DayIndex(dynamo, "day")
-
-    def add_merchant(self, merchant: Merchant) -> None:
-        """Store a new merchant.
-
-        Raises:
-            Conflict: the id is taken.
-        """
-        item = index_entry(MERCHANTS, merchant.merchant_id, body=merchant.model_dump_json())
-        try:
-            self._dynamo.write(put(ORDER_INDEX, item, "attribute_not_exists(entry)"))
-        except ConditionFailed:
-            raise Conflict(f"Merchant {merchant.merchant_id} exists: choose another id.") from None
-
-    def merchant(self, merchant_id: str) -> Merchant | None:
-        """The merchant, or None."""
-        item = self._dynamo.get(ORDER_INDEX, index_entry(MERCHANTS, merchant_id))
-        return Merchant.model_validate_json(item["body"]) if item else None
-
-    def merchants(self) -> tuple[Merchant, ...]:
-        """Every merchant, by id."""
-        items = self._dynamo.query(ORDER_INDEX, "merchantId = :list", consistent=True, list=MERCHANTS)
-        return tuple(Merchant.model_validate_json(item["body"]) for item in items)
 
     def create_orders(self, merchant: Merchant, orders: Sequence[Order]) -> set[str]:
         """Store those orders, each of another id, whose ids are free; return the ids of the others.
@@ -132,24 +105,6 @@ class OrderRepository:
     ) -> Iterator[date]:
         """The days from `first` to `last` on which the merchant may have orders."""
         return self._days.days(merchant_id, first, last, newest_first=newest_first)
-
-    def watch(self, merchant_id: str, experiment_id: str, first: datetime, last: datetime) -> None:
-        """Note that the experiment measures this merchant's orders from `first` until `last`."""
-        item = index_entry(merchant_id, f"experiment#{experiment_id}", first=first, last=last)
-        self._dynamo.write(put(ORDER_INDEX, item))
-
-    def watching(self, merchant_id: str) -> Iterator[tuple[str, datetime, datetime]]:
-        """The experiments that measure this merchant, each with its window."""
-        items = self._dynamo.query(
-            ORDER_INDEX,
-            "merchantId = :merchant AND begins_with(entry, :prefix)",
-            consistent=True,
-            merchant=merchant_id,
-            prefix="experiment#",
-        )
-        for item in items:
-            first, last = datetime.fromisoformat(item["first"]), datetime.fromisoformat(item["last"])
-            yield item["entry"].removeprefix("experiment#"), first, last
 
     def _order_items(self, merchant_id: str, order_ids: Sequence[str]) -> dict[str, Item]:
         claims = self._claims(merchant_id, order_ids)

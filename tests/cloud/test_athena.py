@@ -112,7 +112,7 @@ def test_the_query_of_the_statement_gives_the_rows(
         for merchant_id in shops.values():
             asked = query.replace("berlin-books", merchant_id).replace("'2025-03'", "'2025-06'")
             found = athena.sql(asked).to_arrow_table().to_pylist()
-            merchant = ctx.store.orders.merchant(merchant_id)
+            merchant = ctx.store.merchants.get(merchant_id)
             assert merchant is not None
             rows = read_rows(ctx, merchant, granularity, date(2025, 1, 1), date(2025, 7, 1))
             assert [tuple(row.values()) for row in found] == [(row.start, row.orders, row.net) for row in rows]
@@ -180,7 +180,7 @@ def test_files_with_another_schema_are_noticed(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[dict[str, str]], dict[str, str]],
 ) -> None:
-    merchant = ctx.store.orders.merchant(shops["New York"])
+    merchant = ctx.store.merchants.get(shops["New York"])
     assert merchant is not None
     books = aggregate_files.read_books(ctx, merchant, "daily", date(2025, 5, 1), date(2025, 6, 1))
     monkeypatch.setattr(aggregate_files, "COLUMNS", change(dict(aggregate_files.COLUMNS)))

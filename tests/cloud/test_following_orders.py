@@ -123,7 +123,7 @@ def test_over_it_lasts_to_its_end_and_what_is_sold_later_is_not_in_it(
 
 def test_only_changes_within_its_time_mark_the_experiment(ctx: Context, shops: tuple[Merchant, Merchant]) -> None:
     name = f"e-{uuid4()}"
-    ctx.store.orders.watch(shops[0].merchant_id, name, START - timedelta(days=1), END)
+    ctx.store.merchants.watch(shops[0].merchant_id, name, START - timedelta(days=1), END)
 
     def marked() -> bool:
         pending = ctx.store.experiments_behind.pending()
