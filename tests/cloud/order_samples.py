@@ -1,5 +1,6 @@
 """Merchants, orders and clouds that fail or are shared, for the tests of orders and their aggregates."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -84,3 +85,19 @@ def disturbed(store: Store, calls: int, act: Callable[[], None], *, reached: boo
         yield
     finally:
         store.cloud.call = call  # type: ignore[method-assign]
+
+
+@contextmanager
+def requests_to(ctx: Context, service: str) -> Iterator[Counter[str]]:
+    """Counts requests to a service of the cloud by operation, also those that were repeated."""
+    requests: Counter[str] = Counter()
+    events = ctx.store.cloud.client(service).meta.events
+
+    def note(event_name: str, **_: Any) -> None:
+        requests[event_name.rsplit(".", 1)[-1]] += 1
+
+    events.register(f"before-send.{service}", note)
+    try:
+        yield requests
+    finally:
+        events.unregister(f"before-send.{service}", note)

@@ -17,7 +17,7 @@ from rallyuxr.services.merchants import freshness, list_merchants
 from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import place_orders
 from rallyuxr.services.rebuild import rebuild_aggregates
-from tests.cloud.order_samples import bare_shops, new_merchant
+from tests.cloud.order_samples import bare_shops, new_merchant, requests_to
 
 DAY = date(2025, 3, 31)
 
@@ -27,15 +27,15 @@ def ctx(cloud: Endpoint) -> Context:
     return bare_shops(cloud, "shops")
 
 
-def sell(ctx: Context, merchant: Merchant, days: dict[int, int]) -> None:
+def sell(ctx: Context, merchant: Merchant, days: dict[int, int], *, mark: str = "") -> None:
     """Place and aggregate orders of 2.00: so many on the day so many days after DAY, one an hour."""
     orders = [
         Order.model_validate(
             {
                 "merchant_id": merchant.merchant_id,
-                "order_id": f"day{offset}-{number}",
+                "order_id": f"{mark}day{offset}-{number}",
                 "time": merchant.midnight(DAY + timedelta(days=offset)) + timedelta(hours=number),
-                "customer_id": f"c-{number}",
+                "customer_id": f"{mark}c-{number}",
                 "currency": merchant.currency,
                 "items": [{"sku": "tea", "quantity": 1, "unit_price": Decimal(2)}],
             }
@@ -83,6 +83,26 @@ def test_pages_cover_the_range_once_and_carry_its_totals(ctx: Context) -> None:
             break
     assert len(seen) == len(set(seen)) == 20
     assert len(compared) == len(set(compared)) == 10  # the clocks change between the two ranges
+
+
+@pytest.mark.parametrize(("granularity", "objects"), [("hourly", 5), ("daily", 2)])
+def test_reading_costs_by_the_days_asked_for_whatever_the_number_of_orders(
+    ctx: Context, granularity: Any, objects: int
+) -> None:
+    """One object a day, or one for each of the two months; a listing, and another one for how fresh it is."""
+    few, many = new_merchant(ctx), new_merchant(ctx)
+    sell(ctx, few, dict.fromkeys(range(-2, 3), 1))
+    for share in range(8):
+        sell(ctx, many, dict.fromkeys(range(-2, 3), 20), mark=f"{share}-")
+    query = AnalyticsQuery(granularity, DAY - timedelta(days=2), DAY + timedelta(days=3))
+    costs = []
+    for merchant, orders in ((few, 5), (many, 800)):
+        with requests_to(ctx, "s3") as requests:
+            analytics = read_analytics(ctx, merchant.merchant_id, query).analytics
+        assert analytics is not None
+        assert analytics.range.totals.orders == orders
+        costs.append(dict(requests))
+    assert costs == [{"ListObjectsV2": 2, "GetObject": objects}] * 2
 
 
 def test_the_version_changes_with_the_orders_and_with_the_question(ctx: Context) -> None:

@@ -1,12 +1,9 @@
 """Orders in: what is stored once, what is answered for each, and what is read back."""
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import count
 from threading import Barrier
-from typing import Any
 
 import pytest
 
@@ -16,7 +13,7 @@ from rallyuxr.services.context import Context
 from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import MAX_BATCH, get_order, place_order, place_orders, recent_orders
 from rallyuxr.store.tables import ORDER_INDEX
-from tests.cloud.order_samples import Crash, an_order, bare_shops, disturbed, interrupted, new_merchant
+from tests.cloud.order_samples import Crash, an_order, bare_shops, disturbed, interrupted, new_merchant, requests_to
 
 
 @pytest.fixture(scope="module")
@@ -67,26 +64,10 @@ def test_a_batch_answers_for_each_order(ctx: Context) -> None:
         assert part in reasons
 
 
-@contextmanager
-def requests_to_dynamodb(ctx: Context) -> Iterator[Counter[str]]:
-    """Counts requests by operation, also those that were repeated."""
-    requests: Counter[str] = Counter()
-    events = ctx.store.cloud.client("dynamodb").meta.events
-
-    def note(event_name: str, **_: Any) -> None:
-        requests[event_name.rsplit(".", 1)[-1]] += 1
-
-    events.register("before-send.dynamodb", note)
-    try:
-        yield requests
-    finally:
-        events.unregister("before-send.dynamodb", note)
-
-
 def test_an_order_repeated_within_a_batch_is_read_once(ctx: Context) -> None:
     merchant = new_merchant(ctx)
     order, refunded = an_order(merchant, 1), an_order(merchant, 1, status="refunded")
-    with requests_to_dynamodb(ctx) as requests:
+    with requests_to(ctx, "dynamodb") as requests:
         receipts = place_orders(ctx, [order, *[order, refunded] * 400])
     assert [receipt.outcome for receipt in receipts] == ["created", "unchanged", "updated"] + ["unchanged"] * 798
     assert requests.total() < 10
@@ -96,16 +77,16 @@ def test_an_order_repeated_within_a_batch_is_read_once(ctx: Context) -> None:
 def test_a_resent_batch_costs_a_few_requests_and_no_write_of_what_is_known(ctx: Context) -> None:
     merchant = new_merchant(ctx)
     orders = [an_order(merchant, number, hour=number % 70) for number in range(MAX_BATCH)]
-    with requests_to_dynamodb(ctx) as requests:
+    with requests_to(ctx, "dynamodb") as requests:
         place_orders(ctx, orders)
     assert requests["TransactWriteItems"] == MAX_BATCH // 50, "two writes for each order, a hundred at once"
     assert requests["BatchGetItem"] == 0, "nothing is looked up where all is new"
-    with requests_to_dynamodb(ctx) as requests:
+    with requests_to(ctx, "dynamodb") as requests:
         receipts = place_orders(ctx, orders)
     assert {receipt.outcome for receipt in receipts} == {"unchanged"}
     # The merchant; one transaction that meets known ids; claims before, then claims and orders, a hundred at once.
     assert requests == {"GetItem": 1, "TransactWriteItems": 1, "BatchGetItem": 30}
-    with requests_to_dynamodb(ctx) as requests:
+    with requests_to(ctx, "dynamodb") as requests:
         receipts = place_orders(ctx, [order.model_copy(update={"status": "paid"}) for order in orders])
     assert {receipt.outcome for receipt in receipts} == {"updated"}
     assert requests == {"GetItem": 1, "TransactWriteItems": 11, "BatchGetItem": 30}
