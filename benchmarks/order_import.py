@@ -4,8 +4,8 @@
 
 Generates a file of ROWS line items, five to an order, imports it as a process of its own, kills that process
 (SIGKILL) soon after half is settled, starts it again, and prints the rates beside that of raw puts, the peak memory
-of both processes and what came of the orders. Tables only, no functions: what aggregation costs is in
-`benchmarks.orders`.
+of both processes and, read from the table, what came of the orders. Tables only, no functions: what aggregation
+costs is in `benchmarks.orders`.
 """
 
 import json
@@ -17,7 +17,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -26,7 +25,7 @@ from benchmarks.orders import raw_rate
 from infra.cloud import Cloud
 from infra.plan import apply
 from infra.resources.tables import DynamoTable
-from rallyuxr.local import ensure_running, release
+from rallyuxr.local import ensure_running
 from rallyuxr.models.order import Merchant
 from rallyuxr.services.context import Context, connect
 from rallyuxr.services.merchants import add_merchant
@@ -74,7 +73,7 @@ def main(rows: int, kind: str) -> None:
     """Import `rows` line items from a file of that kind."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as at_the_end:
         endpoint = ensure_running(Path(folder, "cloud"), port=0, snapshot_seconds=3600)
-        at_the_end.callback(release, Path(folder, "cloud"))
+        at_the_end.callback(os.kill, endpoint.pid, signal.SIGKILL)  # it would write down what nobody wants to keep
         os.environ.update({**endpoint.environment(), "RALLYUXR_STAGE": STAGE})
         infra = Cloud(Settings(stage=STAGE, endpoint_url=endpoint.url), endpoint.keys())
         apply([DynamoTable(infra, table) for table in (ORDERS, ORDER_INDEX, AUDIT)])
@@ -92,7 +91,7 @@ def main(rows: int, kind: str) -> None:
         resumed = run(file, rows // LINES)
         print(f"resumed  {resumed}")
         print("         " + ", ".join(resumed.said.split("\n")))
-        print(f"stored   {stored(ctx, merchant):,} orders")
+        print(f"stored   {stored(ctx, merchant, rows // LINES)}", flush=True)
 
 
 def run(file: Path, orders: int, *, kill_at: int | None = None) -> Run:
@@ -134,10 +133,16 @@ def peak_mb(pid: int) -> float:
     return int(lines[0].split()[1]) / 1000 if lines else 0.0
 
 
-def stored(ctx: Context, merchant: Merchant) -> int:
-    """How many orders lie in the table."""
-    days = ctx.store.orders.days(merchant.merchant_id, date.min, date.max)
-    return sum(sum(1 for _ in ctx.store.orders.orders_of_day(merchant, day)) for day in days)
+def stored(ctx: Context, merchant: Merchant, orders: int) -> str:
+    """What lies in the table, order by order: each of the file once and whole, and no other."""
+    found, lines, items = bytearray(orders), 0, 0
+    for day in ctx.store.orders.days(merchant.merchant_id):
+        for order in ctx.store.orders.orders_of_day(merchant, day):
+            found[int(order.order_id.removeprefix("o-"))] = 1
+            lines, items = lines + len(order.items), items + 1
+    assert items == sum(found) == orders, f"{items:,} items, {sum(found):,} of {orders:,} orders"
+    assert lines == orders * LINES, f"{lines:,} line items"
+    return f"{sum(found):,} distinct orders in as many items of the table, {lines:,} line items"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from rallyuxr.models.order import LineItem, Merchant, Order
 from rallyuxr.services.analytics import read_rows
 from rallyuxr.services.context import Context, connect
 from rallyuxr.services.merchants import add_merchant
-from rallyuxr.services.orders import place_orders
+from rallyuxr.services.orders import MAX_BATCH, place_orders
 from rallyuxr.store.dynamo import put
 from rallyuxr.store.tables import AUDIT
 
@@ -52,11 +52,13 @@ def main(count: int) -> None:
         placed = time.perf_counter() - began
         watch.finish()
         counted = time.perf_counter() - began
+        resent = resent_rate(ctx, list(itertools.islice(itertools.chain(*pieces(merchants, count)), MAX_BATCH)))
         print(f"raw puts                 {raw:8.0f} a second")
         print(f"placed                   {count / placed:8.0f} a second, {count / placed / raw:.2f} of raw")
         print(f"placed and counted       {count / counted:8.0f} a second, {count / counted / raw:.2f} of raw")
         print(f"counted after the last   {counted - placed:8.1f} s")
         print(f"longest lag              {max(watch.lags):8.1f} s, median {statistics.median(watch.lags):.1f} s")
+        print(f"sent again, all known    {resent:8.0f} a second, {resent / raw:.2f} of raw")
         print("memory by quarter, MB    " + ", ".join(f"{size:.0f}" for size in watch.memory_by_quarter()))
         release(Path(folder))
 
@@ -72,6 +74,13 @@ def raw_rate(ctx: Context, count: int) -> float:
     with ThreadPoolExecutor(WORKERS) as workers:
         list(workers.map(write, range(count)))
     return count / (time.perf_counter() - began)
+
+
+def resent_rate(ctx: Context, orders: list[Order]) -> float:
+    """Orders a second of one batch of which every order is there already."""
+    began = time.perf_counter()
+    assert {receipt.outcome for receipt in place_orders(ctx, orders)} == {"unchanged"}
+    return len(orders) / (time.perf_counter() - began)
 
 
 def pieces(merchants: list[Merchant], count: int) -> Iterator[list[Order]]:

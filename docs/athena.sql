@@ -38,7 +38,7 @@ TBLPROPERTIES (
   'projection.merchant.type' = 'injected',
   'projection.month.type' = 'date',
   'projection.month.format' = 'yyyy-MM',
-  'projection.month.range' = '1990-01,NOW+1MONTHS',
+  'projection.month.range' = '1899-12,NOW+1MONTHS',
   'projection.month.interval' = '1',
   'projection.month.interval.unit' = 'MONTHS',
   'storage.location.template' = 's3://BUCKET/aggregates/v1/parquet/daily/merchant=${merchant}/month=${month}/'

@@ -4,30 +4,28 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rallyuxr.commands import Options, add_command, add_group
 from rallyuxr.errors import InvalidInput
 
 if TYPE_CHECKING:
     from rallyuxr.models.order import OrderReceipt
 
-Options = argparse.Namespace
-
 
 def register(commands: Any) -> None:
     """Add `orders` with its commands."""
-    parser = commands.add_parser("orders", help="merchants, their orders and aggregates")
-    subcommands = parser.add_subparsers(required=True, metavar="command")
-    _add(subcommands, "merchant", add_merchant, "register a merchant", _merchant_options)
-    _add(subcommands, "import", import_file, "place the orders of a file", _import_options)
-    _add(subcommands, "visits", import_visits, "count the visits of a file", _visits_options)
-    _add(subcommands, "rebuild", rebuild, "compute aggregates anew from the orders", _range_options)
-    _add(subcommands, "parquet", publish_parquet, "write aggregates as Parquet files", _range_options)
-    _add(subcommands, "publish", publish, "make orders an experiment's newest results", _publish_options)
+    subcommands = add_group(commands, "orders", "merchants, their orders and aggregates")
+    add_command(subcommands, "merchant", add_merchant, "register a merchant", _merchant_options)
+    add_command(subcommands, "import", import_file, "place the orders of a file", _import_options)
+    add_command(subcommands, "visits", import_visits, "count the visits of a file", _visits_options)
+    add_command(subcommands, "rebuild", rebuild, "compute aggregates anew from the orders", _range_options)
+    add_command(subcommands, "parquet", publish_parquet, "write aggregates as Parquet files", _range_options)
+    add_command(subcommands, "publish", publish, "make orders an experiment's newest results", _publish_options)
 
 
 def add_merchant(options: Options) -> str:
@@ -143,18 +141,6 @@ class Checkpoint:
             return 0
         noted = json.loads(self._file.read_text())
         return int(noted["settled"]) if noted["source"] == self._source else 0
-
-
-def _add(
-    commands: Any,
-    name: str,
-    run: Callable[[Options], str],
-    summary: str,
-    options: Callable[[argparse.ArgumentParser], None],
-) -> None:
-    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    options(parser)
-    parser.set_defaults(run=run)
 
 
 def _merchant_options(parser: argparse.ArgumentParser) -> None:

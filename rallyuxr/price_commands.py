@@ -3,22 +3,20 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rallyuxr.commands import Options, add_command, add_group
 
 if TYPE_CHECKING:
     from rallyuxr.services.price_plans import PriceStep
 
-Options = argparse.Namespace
-
 
 def register(commands: Any) -> None:
     """Add `prices` with its commands."""
-    parser = commands.add_parser("prices", help="what metrics are worth, kept as a file")
-    subcommands = parser.add_subparsers(required=True, metavar="command")
-    _add(subcommands, "apply", apply, "make the deployment's prices as a file says", _apply_options)
-    _add(subcommands, "export", export, "print the deployment's prices as such a file", lambda _: None)
+    subcommands = add_group(commands, "prices", "what metrics are worth, kept as a file")
+    add_command(subcommands, "apply", apply, "make the deployment's prices as a file says", _apply_options)
+    add_command(subcommands, "export", export, "print the deployment's prices as such a file")
 
 
 def apply(options: Options) -> str:
@@ -63,15 +61,3 @@ def _apply_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reason", help="why; kept in each changed price's history")
     parser.add_argument("--actor", help="who changes them; goes into the audit trail")
-
-
-def _add(
-    commands: Any,
-    name: str,
-    run: Callable[[Options], str],
-    summary: str,
-    options: Callable[[argparse.ArgumentParser], None],
-) -> None:
-    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    options(parser)
-    parser.set_defaults(run=run)

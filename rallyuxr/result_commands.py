@@ -3,13 +3,13 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rallyuxr.commands import Options, add_command
 from rallyuxr.errors import InvalidData, InvalidInput
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
 from rallyuxr.ingest.price_files import read_price_file
@@ -24,25 +24,15 @@ DEFAULT_BASELINE_DAYS, LONGEST_BASELINE_DAYS = 14, 365
 
 def register(commands: Any) -> None:
     """Add `analyze`, `simulate`, `publish` and `version`."""
-    _add(commands, "analyze", analyze, "the effect in a file, its interval and its dollars", _analyze_options)
-    _add(commands, "simulate", simulate, "hourly results with known effects, as CSV", _simulate_options)
-    _add(commands, "publish", publish, "make a file an experiment's newest results", _publish_options)
-    _add(commands, "version", lambda _: __version__, "print the version", lambda _: None)
+    add_command(
+        commands, "analyze", analyze, "the effect in a file, its interval and its dollars", _analyze_options
+    )
+    add_command(commands, "simulate", simulate, "hourly results with known effects, as CSV", _simulate_options)
+    add_command(commands, "publish", publish, "make a file an experiment's newest results", _publish_options)
+    add_command(commands, "version", lambda _: __version__, "print the version")
 
 
-def _add(
-    commands: Any,
-    name: str,
-    run: Callable[[argparse.Namespace], str],
-    summary: str,
-    options: Callable[[argparse.ArgumentParser], None],
-) -> None:
-    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    options(parser)
-    parser.set_defaults(run=run)
-
-
-def analyze(options: argparse.Namespace) -> str:
+def analyze(options: Options) -> str:
     """Read a file, plan its experiment from what it covers, analyse and print. Nothing leaves the machine."""
     from rallyuxr import analysis, analysis_text
 
@@ -55,7 +45,7 @@ def analyze(options: argparse.Namespace) -> str:
     return json.dumps(result.to_json(), indent=2) if options.json else analysis_text.as_text(result, plan)
 
 
-def simulate(options: argparse.Namespace) -> str:
+def simulate(options: Options) -> str:
     """Draw the plan's results and print them in the tidy long form, labelled SIMULATED."""
     from rallyuxr import simulation
     from rallyuxr.services.exports import results_csv
@@ -74,7 +64,7 @@ def simulate(options: argparse.Namespace) -> str:
     return results_csv(simulation.simulate(plan, seed=options.seed)).decode().rstrip()
 
 
-def publish(options: argparse.Namespace) -> str:
+def publish(options: Options) -> str:
     """Publish a file to the deployment that the environment names."""
     from rallyuxr.publishing import publish_results
 
@@ -143,7 +133,7 @@ def _source(file: str) -> Any:
     return sys.stdin.buffer if file == "-" else file
 
 
-def _read_options(options: argparse.Namespace) -> ReadOptions:
+def _read_options(options: Options) -> ReadOptions:
     arms: Any = _pairs(options.arm, "--arm")
     if strangers := set(arms.values()) - {"treatment", "control"}:
         raise InvalidInput(f"--arm names {', '.join(sorted(strangers))}; an arm is treatment or control.")
@@ -164,7 +154,7 @@ def _pairs(texts: list[str], option: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _prices(options: argparse.Namespace) -> dict[str, Any]:
+def _prices(options: Options) -> dict[str, Any]:
     prices: dict[str, Any] = _metric_values(options.prices) if options.prices else {}
     for metric_id, amount in _pairs(options.price, "--price").items():
         try:
@@ -180,7 +170,7 @@ def _metric_values(file: str) -> dict[str, MetricValue]:
     return {name: MetricValue.from_json({**now, **entry}) for name, entry in read_price_file(Path(file)).items()}
 
 
-def _plan(options: argparse.Namespace, upload: Upload) -> ExperimentPlan:
+def _plan(options: Options, upload: Upload) -> ExperimentPlan:
     """The experiment that the options and the data's own extent describe."""
     if upload.data is None or upload.granularity is None:
         raise InvalidData("There is no data to plan from.", upload.problems)

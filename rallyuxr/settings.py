@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rallyuxr.errors import NotConfigured
 
 LOCAL_STAGE = "local"
+MERCHANT_CLAIM = "merchant_id"
+"""A token with this claim reads these merchants through the API, and nothing else anywhere."""
 
 
 class Settings(BaseModel):

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rallyuxr.api.security import is_open
 
 LOOPBACK = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
-EXPOSED = ("ETag", "Idempotent-Replay", "Content-Disposition")
+EXPOSED = ("ETag", "Idempotent-Replay", "Content-Disposition", "Link")
 """Headers of answers that a page may read."""
 
 

@@ -15,11 +15,11 @@ from fastapi import Depends, Request
 
 from rallyuxr.api.failures import Unauthorized
 from rallyuxr.errors import Forbidden
+from rallyuxr.settings import MERCHANT_CLAIM
 
 Role = Literal["viewer", "analyst", "admin"]
 RANK: dict[str, int] = {"viewer": 1, "analyst": 2, "admin": 3}
 ROLE_CLAIMS = ("rallyuxr_role", "roles", "cognito:groups")
-MERCHANT_CLAIM = "merchant_id"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 

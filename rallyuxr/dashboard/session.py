@@ -25,7 +25,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from rallyuxr.errors import Forbidden
 from rallyuxr.services.context import Context, connect
-from rallyuxr.settings import Settings
+from rallyuxr.settings import MERCHANT_CLAIM, Settings
 
 Role = Literal["viewer", "analyst", "admin"]
 ENTERED = "came through the entrypoint"
@@ -51,7 +51,8 @@ class Caller:
 def granted_role(claims: Mapping[str, Any], rules: Mapping[str, Any]) -> Role | None:
     """The highest role that the token's claims and the deployment's rules give, or None.
 
-    An address counts only when the identity provider says it verified it.
+    An address counts only when the identity provider says it verified it. Who is bound to merchants has none: the
+    pages show every merchant.
 
     >>> granted_role({"email": "ada@example.com", "email_verified": True}, {"analyst": ["*@example.com"]})
     'analyst'
@@ -60,6 +61,8 @@ def granted_role(claims: Mapping[str, Any], rules: Mapping[str, Any]) -> Role | 
     >>> granted_role({"roles": ["viewer", "admin"]}, {})
     'admin'
     """
+    if MERCHANT_CLAIM in claims:
+        return None
     claimed = claims.get(rules.get("claim", "roles")) or ()
     named = {claimed} if isinstance(claimed, str) else set(claimed)
     email = str(claims.get("email", "")).lower() if claims.get("email_verified") is True else ""

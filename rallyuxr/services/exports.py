@@ -8,8 +8,9 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,10 +20,13 @@ from rallyuxr.models.experiment import DataSource
 from rallyuxr.models.safe_csv import safe_cell
 from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.context import Context
+from rallyuxr.services.listing import list_experiments
 from rallyuxr.services.metric_values import metric_history
 from rallyuxr.services.results import load_results, result_record
 from rallyuxr.store import AuditEntry
 
+MOST_LINES = 2_000
+"""Experiments in one answer, read in a second or two."""
 TIDY = ("timestamp", "metric", "arm", "value", "sample_size", "denominator", "unit", "data_source")
 FINDING_COLUMNS = (
     "total_impact",
@@ -49,6 +53,14 @@ PORTFOLIO = (
     "currency",
     *FINDING_COLUMNS,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """A file of a part of something, and where the next part begins; None at the end."""
+
+    content: bytes
+    next_token: str | None
 
 
 def experiment_csv(ctx: Context, experiment_id: str) -> bytes:
@@ -97,15 +109,25 @@ def experiment_json(ctx: Context, experiment_id: str) -> bytes:
 
 def portfolio_csv(ctx: Context) -> bytes:
     """A line for each experiment, newest first, with its current finding."""
-    return _csv(PORTFOLIO, (_portfolio_row(experiment) for experiment in ctx.store.experiments.walk()))
+    return _lines_csv(ctx.store.experiments.walk())
 
 
 def portfolio_json(ctx: Context) -> bytes:
     """Every experiment's definition with its current finding, newest first, under the contract's names."""
-    lines = [
-        {**experiment.to_json(), "dataLabel": _label(experiment)} for experiment in ctx.store.experiments.walk()
-    ]
-    return json.dumps({"experiments": lines}, allow_nan=False).encode()
+    return _lines_json(ctx.store.experiments.walk(), None)
+
+
+def portfolio_page(
+    ctx: Context, kind: Literal["csv", "json"], *, limit: int = MOST_LINES, next_token: str | None = None
+) -> FilePage:
+    """A file of at most `limit` experiments and where the next one begins: for who must answer within seconds.
+
+    Raises:
+        InvalidInput: a limit out of range, or a token that is damaged.
+    """
+    page = list_experiments(ctx, limit=limit, next_token=next_token, most=MOST_LINES)
+    lines, following = page.experiments, page.next_token
+    return FilePage(_lines_csv(lines) if kind == "csv" else _lines_json(lines, following), following)
 
 
 def price_history_csv(ctx: Context, metric_id: str) -> bytes:
@@ -162,6 +184,16 @@ def _panel_rows(metric_id: str, panel: UnitPanel) -> Iterator[tuple[object, ...]
 def _label(experiment: ExperimentDefinition) -> str:
     """Where the numbers of an experiment's line come from."""
     return source_label("simulator" if experiment.is_simulated else experiment.data_source)
+
+
+def _lines_csv(experiments: Iterable[ExperimentDefinition]) -> bytes:
+    return _csv(PORTFOLIO, map(_portfolio_row, experiments))
+
+
+def _lines_json(experiments: Iterable[ExperimentDefinition], next_token: str | None) -> bytes:
+    lines = [{**experiment.to_json(), "dataLabel": _label(experiment)} for experiment in experiments]
+    following = {"nextToken": next_token} if next_token else {}
+    return json.dumps({"experiments": lines, **following}, allow_nan=False).encode()
 
 
 def _portfolio_row(experiment: ExperimentDefinition) -> tuple[object, ...]:

@@ -59,6 +59,7 @@ def list_experiments(
     next_token: str | None = None,
     status: Status | None = None,
     search: str | None = None,
+    most: int = LARGEST_PAGE,
 ) -> ExperimentPage:
     """Experiments, newest first, at a cost that follows `limit` and not how many there are.
 
@@ -66,10 +67,10 @@ def list_experiments(
     experiments per page: a page may be short or empty with `has_more` still true; follow `next_token`.
 
     Raises:
-        InvalidInput: a limit out of range, or a token that is damaged or from another filter.
+        InvalidInput: a limit above `most`, or a token that is damaged or from another filter.
     """
-    if not 1 <= limit <= LARGEST_PAGE or offset < 0:
-        raise InvalidInput(f"limit must be 1 to {LARGEST_PAGE} and offset 0 or more; got {limit} and {offset}.")
+    if not 1 <= limit <= most or offset < 0:
+        raise InvalidInput(f"limit must be 1 to {most} and offset 0 or more; got {limit} and {offset}.")
     search = search.strip() or None if search else None
     start = _read_token(next_token, status, search) if next_token else Position(skip=offset)
     portfolio = ctx.store.experiments.portfolio()

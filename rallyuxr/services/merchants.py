@@ -9,18 +9,18 @@ from rallyuxr.services.context import Context
 
 def add_merchant(ctx: Context, merchant: Merchant) -> Merchant:
     """Register a merchant; raises Conflict if the id is taken."""
-    ctx.store.orders.add_merchant(merchant)
+    ctx.store.merchants.add(merchant)
     return merchant
 
 
 def list_merchants(ctx: Context) -> tuple[Merchant, ...]:
     """Every merchant, by id."""
-    return ctx.store.orders.merchants()
+    return ctx.store.merchants.all()
 
 
 def require_merchant(ctx: Context, merchant_id: str) -> Merchant:
     """The merchant; raises NotFound."""
-    merchant = ctx.store.orders.merchant(merchant_id)
+    merchant = ctx.store.merchants.get(merchant_id)
     if merchant is None:
         raise NotFound(f"There is no merchant {merchant_id!r}: register it first, with its time zone and currency.")
     return merchant
@@ -65,5 +65,7 @@ def watch_orders(ctx: Context, experiment: ExperimentDefinition) -> None:
         InvalidInput, NotFound: see `experiment_merchants`.
     """
     for merchant in experiment_merchants(ctx, experiment):
-        ctx.store.orders.watch(merchant.merchant_id, experiment.id, experiment.baseline_start, experiment.end_date)
+        ctx.store.merchants.watch(
+            merchant.merchant_id, experiment.id, experiment.baseline_start, experiment.end_date
+        )
     ctx.store.experiments_behind.put(experiment.id)

@@ -55,7 +55,7 @@ def refresh_hours(ctx: Context, merchant: Merchant, starts: Iterable[datetime]) 
 
 def mark_experiments(ctx: Context, merchant: Merchant, times: Collection[datetime]) -> None:
     """Note which experiments measure these times, so that their data follows."""
-    for experiment_id, first, last in ctx.store.orders.watching(merchant.merchant_id):
+    for experiment_id, first, last in ctx.store.merchants.watching(merchant.merchant_id):
         if any(first <= time < last for time in times):
             ctx.store.experiments_behind.put(experiment_id)
 

@@ -1,5 +1,6 @@
 """Take orders in, one or many, and read them back."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,7 +13,6 @@ from rallyuxr.models.base import iso_z
 from rallyuxr.models.order import FIRST_YEAR, Merchant, Order, OrderReceipt, Outcome, in_calendar
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import require_merchant
-from rallyuxr.store import ORDERS_PER_TRANSACTION
 
 MAX_BATCH = 1_000
 CLOCK_TOLERANCE = timedelta(days=1)
@@ -37,9 +37,10 @@ def place_order(ctx: Context, sent: Sent) -> OrderReceipt:
     """
     merchants: dict[str, Merchant] = {}
     order = _accepted(ctx, sent, merchants)
-    if ctx.store.orders.create_orders(merchants[order.merchant_id], [order]):
-        return _receipt(order, _event_outcome(ctx, order))
-    return _receipt(order, "created")
+    receipt = _place(ctx, merchants[order.merchant_id], {0: order})[0]
+    if receipt.outcome == "refused":
+        raise Conflict(receipt.reason or "")
+    return receipt
 
 
 def place_orders(ctx: Context, sent: Sequence[Sent]) -> tuple[OrderReceipt, ...]:
@@ -105,41 +106,37 @@ def _read_token(token: str) -> tuple[datetime, str]:
 
 
 def _place(ctx: Context, merchant: Merchant, orders: dict[int, Order]) -> dict[int, OrderReceipt]:
-    """Create what is new; what is not, or comes again in this batch, is an event of a stored order.
-
-    An event that repeats one of this batch changes nothing, since statuses only move forward: it needs no reading.
-    """
+    """Create what is new; what is not, or comes again in this batch, is an event of a stored order."""
     firsts = {order.order_id: place for place, order in reversed(orders.items())}
-    places = list(firsts.values())
-    created: set[int] = set()
-    for start in range(0, len(places), ORDERS_PER_TRANSACTION):
-        chunk = [orders[place] for place in places[start : start + ORDERS_PER_TRANSACTION]]
-        taken = {order.order_id for order in ctx.store.orders.create_orders(merchant, chunk)}
-        created |= {firsts[order.order_id] for order in chunk if order.order_id not in taken}
-    receipts: dict[int, OrderReceipt] = {}
-    settled: dict[str, list[Order]] = {}
+    taken = ctx.store.orders.create_orders(merchant, [orders[place] for place in firsts.values()])
+    receipts = {
+        place: _receipt(orders[place], "created") for order_id, place in firsts.items() if order_id not in taken
+    }
+    events: defaultdict[str, dict[int, Order]] = defaultdict(dict)
     for place, order in orders.items():
-        before = settled.setdefault(order.order_id, [])
-        if place in created:
-            receipts[place] = _receipt(order, "created")
-        elif order in before:
-            receipts[place] = _receipt(order, "unchanged")
-        else:
-            receipts[place] = _advance(ctx, order)
-        if receipts[place].outcome != "refused":
-            before.append(order)
+        if place not in receipts:
+            events[order.order_id][place] = order
+
+    def joined(stored: Order) -> Order:
+        return _join(stored, events[stored.order_id])[0]
+
+    for order_id, stored in ctx.store.orders.change_orders(merchant.merchant_id, events, joined).items():
+        receipts |= _join(stored, events[order_id])[1]
     return receipts
 
 
-def _advance(ctx: Context, order: Order) -> OrderReceipt:
-    try:
-        return _receipt(order, _event_outcome(ctx, order))
-    except Conflict as problem:
-        return _refusal(order, problem)
-
-
-def _event_outcome(ctx: Context, order: Order) -> Outcome:
-    return "updated" if ctx.store.orders.advance_order(order) else "unchanged"
+def _join(stored: Order, events: Mapping[int, Order]) -> tuple[Order, dict[int, OrderReceipt]]:
+    """The order after these events of it, and what became of each."""
+    receipts = {}
+    for place, event in events.items():
+        try:
+            joined = stored.joined(event)
+        except Conflict as problem:
+            receipts[place] = _refusal(event, problem)
+            continue
+        receipts[place] = _receipt(event, "unchanged" if joined.state == stored.state else "updated")
+        stored = joined
+    return stored, receipts
 
 
 def _accepted(ctx: Context, sent: Sent, merchants: dict[str, Merchant]) -> Order:

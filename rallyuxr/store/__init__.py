@@ -15,8 +15,9 @@ from rallyuxr.store.functions import ANALYSIS_PROCESSOR, ORDER_AGGREGATOR, RECON
 from rallyuxr.store.idempotency import IdempotencyKeys
 from rallyuxr.store.manifests import Manifest, manifest_version
 from rallyuxr.store.marks import Marks
+from rallyuxr.store.merchants import MerchantRepository
 from rallyuxr.store.metric_values import MetricValueRepository
-from rallyuxr.store.orders import ORDERS_PER_TRANSACTION, OrderRepository, order_from_image
+from rallyuxr.store.orders import OrderRepository, order_from_image
 from rallyuxr.store.portfolio import Portfolio
 from rallyuxr.store.results import ResultsRepository
 from rallyuxr.store.tables import TABLES
@@ -39,6 +40,7 @@ class Store:
         self.audit = AuditTrail(self.dynamo)
         self.failures = FailureQueue(self.cloud)
         self.functions = Functions(self.cloud)
+        self.merchants = MerchantRepository(self.dynamo)
         self.orders = OrderRepository(self.dynamo)
         self.first_orders = FirstOrders(self.dynamo)
         self.visits = VisitRepository(self.dynamo)
@@ -51,7 +53,6 @@ class Store:
 
 __all__ = [
     "ANALYSIS_PROCESSOR",
-    "ORDERS_PER_TRANSACTION",
     "ORDER_AGGREGATOR",
     "RECONCILER",
     "RESULTS_GENERATOR",
@@ -71,6 +72,7 @@ __all__ = [
     "Listing",
     "Manifest",
     "Marks",
+    "MerchantRepository",
     "MetricValueRepository",
     "OrderRepository",
     "PipelineFailure",

@@ -46,21 +46,21 @@ class AggregateRepository:
 
     def replace_tallies(
         self, merchant_id: str, day: date, compute: Callable[[DayTallies | None], DayTallies]
-    ) -> bool:
+    ) -> None:
         """Replace a day's tallies by what `compute` makes of them; see `_replace`."""
-        return self._replace(_state_key(merchant_id, day), DayTallies, compute)
+        self._replace(_state_key(merchant_id, day), DayTallies, compute)
 
     def replace_hours(
         self, merchant_id: str, day: date, compute: Callable[[AggregateBook | None], AggregateBook]
-    ) -> bool:
+    ) -> None:
         """Replace a day's hourly rows; see `_replace`."""
-        return self._replace(_rows_key("hourly", merchant_id, str(day)), AggregateBook, compute)
+        self._replace(_rows_key("hourly", merchant_id, str(day)), AggregateBook, compute)
 
     def replace_days(
         self, merchant_id: str, month: str, compute: Callable[[AggregateBook | None], AggregateBook]
-    ) -> bool:
+    ) -> None:
         """Replace a month's daily rows; see `_replace`."""
-        return self._replace(_rows_key("daily", merchant_id, month), AggregateBook, compute)
+        self._replace(_rows_key("daily", merchant_id, month), AggregateBook, compute)
 
     def listing(
         self, granularity: AnalyticsGranularity, merchant_id: str, first: date, last: date
@@ -112,8 +112,8 @@ class AggregateRepository:
             return None, None
         return model.model_validate_json(answer["Body"].read()), answer["ETag"]
 
-    def _replace(self, key: str, model: type[AnyBook], compute: Callable[[AnyBook | None], AnyBook]) -> bool:
-        """Replace the object by what `compute` makes of it, and say whether that changed anything.
+    def _replace(self, key: str, model: type[AnyBook], compute: Callable[[AnyBook | None], AnyBook]) -> None:
+        """Replace the object by what `compute` makes of it, if that is anything else.
 
         The version is read first, the sources within `compute` second, and the write holds only while the
         version stands: whoever read older sources loses and computes again.
@@ -123,10 +123,10 @@ class AggregateRepository:
             revision = current.revision if current else 0
             computed = compute(current).model_copy(update={"revision": revision})
             if computed == current:
-                return False
+                return
             content = computed.model_copy(update={"revision": revision + 1}).model_dump_json()
             if self._put(key, content.encode(), etag, "application/json"):
-                return True
+                return
             pause(attempt)
         raise _outrun(key)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from rallyuxr.errors import Unavailable
 from rallyuxr.store.attributes import Item, from_attributes, to_attribute, to_attributes
 from rallyuxr.store.cloud import Cloud
-from rallyuxr.store.faults import ATTEMPTS, pause
+from rallyuxr.store.faults import ATTEMPTS, ConditionFailed, pause
 from rallyuxr.store.tables import Table
 
 WRITES_PER_BATCH = 25
@@ -166,6 +166,24 @@ class Dynamo:
         self._call("transact_write_items", TransactItems=items)
         return None
 
+    def write_each(self, groups: Sequence[Sequence[Write]]) -> set[int]:
+        """Make the changes of each group, of one size, whole or not at all; return the places of those that failed.
+
+        A group fails where a condition of it does not hold, and holds up none of the others. As many as fit share a
+        transaction, which costs two units for one and saves as many requests.
+        """
+        failed: set[int] = set()
+        for places in _transactions(groups):
+            pending = places
+            while pending:
+                try:
+                    self.transact([write for place in pending for write in groups[place]])
+                    break
+                except ConditionFailed as refusal:
+                    failed |= {pending[number // len(groups[0])] for number in refusal.failed}
+                    pending = [place for place in pending if place not in failed]
+        return failed
+
     def write_many(self, table: Table, changes: Iterable[Write]) -> None:
         """Put or delete many items, in batches, unconditionally; each is all or nothing, the whole is not."""
         for batch in _batches(changes):
@@ -234,6 +252,13 @@ class Dynamo:
 
 def _placeholders(values: Mapping[str, Any]) -> Parameters:
     return {f":{name}": to_attribute(value) for name, value in values.items()}
+
+
+def _transactions(groups: Sequence[Sequence[Write]]) -> Iterator[list[int]]:
+    """The places of the groups that share a transaction."""
+    together = WRITES_PER_TRANSACTION // max(map(len, groups), default=1)
+    for start in range(0, len(groups), together):
+        yield list(range(start, min(start + together, len(groups))))
 
 
 def _batches(changes: Iterable[Write]) -> Iterator[list[Write]]:

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from rallyuxr.errors import Unavailable
 from rallyuxr.store.attributes import Item
-from rallyuxr.store.dynamo import WRITES_PER_TRANSACTION, Dynamo, Write, update
-from rallyuxr.store.faults import ATTEMPTS, ConditionFailed, pause
+from rallyuxr.store.dynamo import Dynamo, Write, update
+from rallyuxr.store.faults import ATTEMPTS, pause
 from rallyuxr.store.merchant_keys import lone_entry
 from rallyuxr.store.tables import ORDER_INDEX
 
@@ -35,24 +35,13 @@ class FirstOrders:
             earlier = {each: time for each, time in pending.items() if not _is_noted(noted.get(each), time)}
             for customer in pending.keys() - earlier.keys():
                 superseded |= _superseded(noted[customer], pending[customer])
-            moves = [_move(merchant_id, each, time, noted.get(each)) for each, time in earlier.items()]
-            if self._written(moves):
+            moves = [[_move(merchant_id, each, time, noted.get(each))] for each, time in earlier.items()]
+            if not self._dynamo.write_each(moves):
                 remembered = (noted[each] for each in earlier if each in noted)
                 return superseded.union(*(_times([*item["superseded"], item["firstAt"]]) for item in remembered))
             pending = earlier
             pause(attempt)
         raise Unavailable(f"{len(pending)} customers are being changed by others; try again in a moment.")
-
-    def _written(self, moves: list[Write]) -> bool:
-        """Write all that hold; say whether all did."""
-        complete = True
-        for start in range(0, len(moves), WRITES_PER_TRANSACTION):
-            batch = moves[start : start + WRITES_PER_TRANSACTION]
-            try:
-                self._dynamo.transact(batch)
-            except ConditionFailed:
-                complete = False
-        return complete
 
     def _noted(self, merchant_id: str, customers: Iterable[str]) -> dict[str, Item]:
         keys = {_key(merchant_id, customer)["merchantId"]: customer for customer in customers}

@@ -1,26 +1,23 @@
-"""Merchants and their orders.
+"""Orders: `orders` holds one partition per merchant and day, sorted by time; `orderIndex` says where an order lies.
 
-`orders` holds one partition per merchant and day, sorted by time. `orderIndex` holds, per merchant, `day#…` (days
-with orders), `visit-day#…` (with visits) and `experiment#…` (experiments that measure this merchant). In a
-partition for each, so that none grows with the orders, it holds where an order lies (an id is taken once) and a
-customer's first order. Under `#merchants`, `#experiments` and `#files`, which no merchant can be called, it holds
-the list of merchants, the experiments whose data is behind, and the months whose files are.
+The claim of an order's id is a partition of its own, so that none grows with the orders; an id is claimed once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from rallyuxr.errors import Conflict, Unavailable
+from rallyuxr.errors import Unavailable
 from rallyuxr.models.order import Merchant, Order
 from rallyuxr.store.attributes import Item, from_attributes
 from rallyuxr.store.dynamo import Dynamo, Write, create, put, replace
-from rallyuxr.store.faults import ATTEMPTS, ConditionFailed, pause
-from rallyuxr.store.merchant_keys import DayIndex, index_entry, lone_entry, partition, sortable
+from rallyuxr.store.faults import ATTEMPTS, pause
+from rallyuxr.store.merchant_keys import DayIndex, lone_entry, partition, sortable
 from rallyuxr.store.tables import ORDER_INDEX, ORDERS
 
-ORDERS_PER_TRANSACTION = 50
-MERCHANTS = "#merchants"
+ORDERS_AT_FIRST = 50
+"""One transaction: from it follows whether the others are likely to be known."""
+_KEY = ("merchantDay", "orderKey")
 
 
 def order_from_image(image: Mapping[str, Any]) -> Order:
@@ -29,77 +26,49 @@ def order_from_image(image: Mapping[str, Any]) -> Order:
 
 
 class OrderRepository:
-    """Access to one deployment's orders; every method but the list of merchants names a merchant."""
+    """Access to one deployment's orders; every method names a merchant."""
 
     def __init__(self, dynamo: Dynamo) -> None:
         self._dynamo = dynamo
         self._days = DayIndex(dynamo, "day")
 
-    def add_merchant(self, merchant: Merchant) -> None:
-        """Store a new merchant.
+    def create_orders(self, merchant: Merchant, orders: Sequence[Order]) -> set[str]:
+        """Store those orders, each of another id, whose ids are free; return the ids of the others.
 
-        Raises:
-            Conflict: the id is taken.
-        """
-        item = index_entry(MERCHANTS, merchant.merchant_id, body=merchant.model_dump_json())
-        try:
-            self._dynamo.write(put(ORDER_INDEX, item, "attribute_not_exists(entry)"))
-        except ConditionFailed:
-            raise Conflict(f"Merchant {merchant.merchant_id} exists: choose another id.") from None
-
-    def merchant(self, merchant_id: str) -> Merchant | None:
-        """The merchant, or None."""
-        item = self._dynamo.get(ORDER_INDEX, index_entry(MERCHANTS, merchant_id))
-        return Merchant.model_validate_json(item["body"]) if item else None
-
-    def merchants(self) -> tuple[Merchant, ...]:
-        """Every merchant, by id."""
-        items = self._dynamo.query(ORDER_INDEX, "merchantId = :list", consistent=True, list=MERCHANTS)
-        return tuple(Merchant.model_validate_json(item["body"]) for item in items)
-
-    def create_orders(self, merchant: Merchant, orders: Sequence[Order]) -> tuple[Order, ...]:
-        """Store those orders whose ids are free, at most `ORDERS_PER_TRANSACTION`; return the others.
-
-        An order and the claim of its id are written together or not at all.
+        An order and the claim of its id are written together or not at all. Once an id turned out to be taken, the
+        others are looked up before: a transaction that fails costs as much as one that does not.
         """
         self._days.note(merchant, (order.time for order in orders))
-        pending, taken = list(orders), []
-        while pending:
-            try:
-                self._dynamo.transact([write for order in pending for write in _creation(merchant, order)])
-                break
-            except ConditionFailed as refusal:
-                places = {place // 2 for place in refusal.failed}
-                taken += [pending[place] for place in sorted(places)]
-                pending = [order for place, order in enumerate(pending) if place not in places]
-        return tuple(taken)
+        taken: set[str] = set()
+        for piece in (orders[:ORDERS_AT_FIRST], orders[ORDERS_AT_FIRST:]):
+            if taken:
+                taken |= self._claims(merchant.merchant_id, [order.order_id for order in piece]).keys()
+            free = [order for order in piece if order.order_id not in taken]
+            refused = self._dynamo.write_each([_creation(merchant, order) for order in free])
+            taken |= {free[place].order_id for place in refused}
+        return taken
 
-    def advance_order(self, event: Order) -> bool:
-        """Join an event into the stored order; say whether that changed anything.
-
-        Raises:
-            Conflict: the stored order has other content.
-        """
+    def change_orders(
+        self, merchant_id: str, order_ids: Collection[str], change: Callable[[Order], Order]
+    ) -> dict[str, Order]:
+        """Replace each order by what `change` makes of it, over the version that was read; return what was read."""
+        before: dict[str, Order] = {}
+        pending = list(order_ids)
         for attempt in range(ATTEMPTS):
-            item = self._order_item(event.merchant_id, event.order_id)
-            if item is None:
-                break
-            stored = _order(item)
-            joined = stored.joined(event)
-            if joined.state == stored.state:
-                return False
-            version = item["version"]
-            content = {**item, "body": joined.model_dump_json(exclude_none=True), "version": version + 1}
-            try:
-                self._dynamo.write(replace(ORDERS, content, expected_version=version))
-                return True
-            except ConditionFailed:
-                pause(attempt)
-        raise Unavailable(f"Order {event.order_id} is being changed by others; send it again in a moment.")
+            items = self._order_items(merchant_id, pending)
+            before |= {order_id: _order(item) for order_id, item in items.items()}
+            changes = {order_id: change(before[order_id]) for order_id in items}
+            changed = [order_id for order_id in items if changes[order_id].state != before[order_id].state]
+            beaten = self._dynamo.write_each([[_change(items[each], changes[each])] for each in changed])
+            pending = [order_id for order_id in pending if order_id not in items] + [changed[n] for n in beaten]
+            if not pending:
+                return before
+            pause(attempt)
+        raise Unavailable(f"{len(pending)} orders are being changed by others; send them again in a moment.")
 
     def order(self, merchant_id: str, order_id: str) -> Order | None:
         """The merchant's order, or None."""
-        item = self._order_item(merchant_id, order_id)
+        item = self._order_items(merchant_id, [order_id]).get(order_id)
         return _order(item) if item else None
 
     def orders_of_day(
@@ -137,27 +106,18 @@ class OrderRepository:
         """The days from `first` to `last` on which the merchant may have orders."""
         return self._days.days(merchant_id, first, last, newest_first=newest_first)
 
-    def watch(self, merchant_id: str, experiment_id: str, first: datetime, last: datetime) -> None:
-        """Note that the experiment measures this merchant's orders from `first` until `last`."""
-        item = index_entry(merchant_id, f"experiment#{experiment_id}", first=first, last=last)
-        self._dynamo.write(put(ORDER_INDEX, item))
+    def _order_items(self, merchant_id: str, order_ids: Sequence[str]) -> dict[str, Item]:
+        claims = self._claims(merchant_id, order_ids)
+        places = {_place(claim): order_id for order_id, claim in claims.items()}
+        items = self._dynamo.get_many(ORDERS, [dict(zip(_KEY, place, strict=True)) for place in places])
+        return {places[_place(item)]: item for item in items}
 
-    def watching(self, merchant_id: str) -> Iterator[tuple[str, datetime, datetime]]:
-        """The experiments that measure this merchant, each with its window."""
-        items = self._dynamo.query(
-            ORDER_INDEX,
-            "merchantId = :merchant AND begins_with(entry, :prefix)",
-            consistent=True,
-            merchant=merchant_id,
-            prefix="experiment#",
-        )
-        for item in items:
-            first, last = datetime.fromisoformat(item["first"]), datetime.fromisoformat(item["last"])
-            yield item["entry"].removeprefix("experiment#"), first, last
-
-    def _order_item(self, merchant_id: str, order_id: str) -> Item | None:
-        claim = self._dynamo.get(ORDER_INDEX, lone_entry(merchant_id, "order", order_id))
-        return claim and self._dynamo.get(ORDERS, {name: claim[name] for name in ("merchantDay", "orderKey")})
+    def _claims(self, merchant_id: str, order_ids: Sequence[str]) -> dict[str, Item]:
+        """Where those of these orders lie that exist."""
+        keys = {order_id: lone_entry(merchant_id, "order", order_id) for order_id in order_ids}
+        names = {key["merchantId"]: order_id for order_id, key in keys.items()}
+        claims = self._dynamo.get_many(ORDER_INDEX, list(keys.values()))
+        return {names[claim["merchantId"]]: claim for claim in claims}
 
 
 def _creation(merchant: Merchant, order: Order) -> tuple[Write, Write]:
@@ -166,8 +126,21 @@ def _creation(merchant: Merchant, order: Order) -> tuple[Write, Write]:
         "orderKey": f"{sortable(order.time)}#{order.order_id}",
     }
     claim = lone_entry(merchant.merchant_id, "order", order.order_id, **key)
-    content = {**key, "body": order.model_dump_json(exclude_none=True), "version": 1}
-    return put(ORDER_INDEX, claim, "attribute_not_exists(entry)"), create(ORDERS, content)
+    return put(ORDER_INDEX, claim, "attribute_not_exists(entry)"), create(ORDERS, {**key, **_content(order, 1)})
+
+
+def _change(item: Item, order: Order) -> Write:
+    version = item["version"]
+    return replace(ORDERS, {**item, **_content(order, version + 1)}, expected_version=version)
+
+
+def _content(order: Order, version: int) -> Item:
+    return {"body": order.model_dump_json(exclude_none=True), "version": version}
+
+
+def _place(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """The key of an order, from itself or from the claim of its id."""
+    return tuple(item[name] for name in _KEY)
 
 
 def _order(item: Mapping[str, Any]) -> Order:

@@ -8,8 +8,7 @@ from typing import Any
 from rallyuxr.models.order import Merchant, Outcome
 from rallyuxr.models.visits import VisitCount
 from rallyuxr.store.attributes import Item, from_attributes
-from rallyuxr.store.dynamo import WRITES_PER_TRANSACTION, Dynamo, Write, put
-from rallyuxr.store.faults import ConditionFailed
+from rallyuxr.store.dynamo import Dynamo, Write, put
 from rallyuxr.store.merchant_keys import DayIndex, partition, sortable
 from rallyuxr.store.tables import VISITS
 
@@ -48,9 +47,8 @@ class VisitRepository:
         known = self._known(items)
         outcomes = [_outcome(item, known.get(_key(item))) for item in items]
         newer = [place for place, item in enumerate(items) if _gives_way(known.get(_key(item)), item)]
-        for start in range(0, len(newer), WRITES_PER_TRANSACTION):
-            for place in self._beaten(items, newer[start : start + WRITES_PER_TRANSACTION]):
-                outcomes[place] = "unchanged"
+        for beaten in self._dynamo.write_each([[_write(items[place])] for place in newer]):
+            outcomes[newer[beaten]] = "unchanged"
         return tuple(outcomes)
 
     def counts_of_day(self, merchant: Merchant, day: date) -> tuple[VisitCount, ...]:
@@ -63,20 +61,6 @@ class VisitRepository:
     def days(self, merchant_id: str, first: date = date.min, last: date = date.max) -> Iterator[date]:
         """The days from `first` to `last` on which the merchant may have counts of visits."""
         return self._days.days(merchant_id, first, last)
-
-    def _beaten(self, items: Sequence[Item], places: Sequence[int]) -> list[int]:
-        """Write these items, but those that another writer's later count has beaten by now; return those."""
-        beaten: list[int] = []
-        pending = list(places)
-        while pending:
-            try:
-                self._dynamo.transact([_write(items[place]) for place in pending])
-                break
-            except ConditionFailed as refusal:
-                lost = [pending[number] for number in refusal.failed]
-                beaten += lost
-                pending = [place for place in pending if place not in lost]
-        return beaten
 
     def _known(self, items: Sequence[Item]) -> dict[tuple[str, str], Item]:
         keys = [{name: item[name] for name in ("merchantDay", "visitKey")} for item in items]

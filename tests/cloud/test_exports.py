@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+from typing import Literal
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rallyuxr.errors import NotFound
+from rallyuxr.errors import InvalidInput, NotFound
 from rallyuxr.ingest import read_results
 from rallyuxr.local import Endpoint
 from rallyuxr.models import ExperimentData, ExperimentDefinition, UnitPanel
@@ -19,7 +20,7 @@ from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment
 from rallyuxr.services.metric_values import create_metric_value
 from rallyuxr.services.results import load_results, publish_results, result_record
-from tests.cloud.spine_samples import METRICS, bare_tables, hourly, plan, price
+from tests.cloud.spine_samples import METRICS, at, bare_tables, hourly, plan, price, store_drafts
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,29 @@ def test_the_portfolio_has_a_line_per_experiment_and_runs_no_formula(
     assert lines[0]["total_impact"] == ""
     listed = json.loads(exports.portfolio_json(ctx))["experiments"]
     assert [line["id"] for line in listed] == [waiting.id, experiment.id]
+
+
+def test_pages_of_the_portfolio_are_the_whole_file_in_parts(cloud: Endpoint) -> None:
+    ctx = bare_tables(cloud, "exportpages")
+    store_drafts(ctx, 450, newest=at("2025-02-02T00:00"))  # some of January too
+    whole = exports.portfolio_csv(ctx).decode().splitlines(keepends=True)
+    kinds: tuple[Literal["csv", "json"], ...] = ("csv", "json")
+    for kind in kinds:
+        pages = [exports.portfolio_page(ctx, kind, limit=130)]
+        while token := pages[-1].next_token:
+            pages.append(exports.portfolio_page(ctx, kind, limit=130, next_token=token))
+        if kind == "csv":
+            parts = [page.content.decode().splitlines(keepends=True) for page in pages]
+            assert {part[0] for part in parts} == {whole[0]}, "each file has its header"
+            assert [line for part in parts for line in part[1:]] == whole[1:]
+            assert [len(part) - 1 for part in parts] == [130, 130, 130, 60]
+        else:
+            contents = [json.loads(page.content) for page in pages]
+            assert [content.get("nextToken") for content in contents] == [page.next_token for page in pages]
+            listed = json.loads(exports.portfolio_json(ctx))["experiments"]
+            assert [line for content in contents for line in content["experiments"]] == listed
+    with pytest.raises(InvalidInput, match="nextToken is damaged"):
+        exports.portfolio_page(ctx, "csv", next_token="x")
 
 
 def test_a_panel_is_exported_as_units_and_recorded_as_means_over_them(ctx: Context) -> None:

@@ -5,10 +5,6 @@ from uuid import uuid4
 
 import pytest
 
-from infra.cloud import Cloud
-from infra.plan import apply
-from infra.resources.storage import Bucket
-from infra.resources.tables import DynamoTable
 from rallyuxr.local import Endpoint
 from rallyuxr.models import ExperimentDefinition
 from rallyuxr.models.columns import MetricSeries
@@ -21,9 +17,8 @@ from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.order_experiments import orders_data
 from rallyuxr.services.orders import place_order
 from rallyuxr.services.visits import record_visits
-from rallyuxr.settings import Settings
-from rallyuxr.store import CountedHour, Store
-from rallyuxr.store.tables import ORDER_INDEX, ORDERS, VISITS
+from rallyuxr.store import CountedHour
+from tests.cloud.order_samples import bare_shops
 
 START = datetime(2025, 2, 10, tzinfo=UTC)
 END = START + timedelta(days=2)
@@ -31,11 +26,7 @@ END = START + timedelta(days=2)
 
 @pytest.fixture(scope="module")
 def ctx(cloud: Endpoint) -> Context:
-    """Tables and a bucket without functions: the tests deliver the events themselves."""
-    settings = Settings(stage="following", endpoint_url=cloud.url)
-    infra = Cloud(settings, cloud.keys())
-    apply([*(DynamoTable(infra, table) for table in (ORDERS, ORDER_INDEX, VISITS)), Bucket(infra)])
-    return Context(Store(settings), clock=lambda: END + timedelta(days=30))
+    return bare_shops(cloud, "following", now=END + timedelta(days=30))
 
 
 @pytest.fixture
@@ -123,7 +114,7 @@ def test_over_it_lasts_to_its_end_and_what_is_sold_later_is_not_in_it(
 
 def test_only_changes_within_its_time_mark_the_experiment(ctx: Context, shops: tuple[Merchant, Merchant]) -> None:
     name = f"e-{uuid4()}"
-    ctx.store.orders.watch(shops[0].merchant_id, name, START - timedelta(days=1), END)
+    ctx.store.merchants.watch(shops[0].merchant_id, name, START - timedelta(days=1), END)
 
     def marked() -> bool:
         pending = ctx.store.experiments_behind.pending()

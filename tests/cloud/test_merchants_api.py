@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+import httpx
+import pyarrow.parquet as pq
 import pytest
 
 from rallyuxr.local import Deployment
 from rallyuxr.models.order import Order
+from rallyuxr.services.aggregate_files import publish_parquet
 from rallyuxr.services.context import connect
 from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.store import CountedHour
@@ -174,6 +178,76 @@ def test_a_merchants_token_lists_itself_and_writes_nothing(gateway: Gateway, mer
     for path, body in writes:
         status, _, _ = gateway.send("POST", path, body=body, claims=bound_to(merchant))
         assert status == 403
+
+
+def shop_of(gateway: Gateway, mark: str, orders: int) -> str:
+    """A merchant whose every order, customer, article and channel bears its mark."""
+    merchant = f"m-{uuid4()}"
+    gateway.send("POST", "/merchants", body={"merchantId": merchant, "name": f"Shop {mark}"})
+    batch = [
+        {
+            **ORDER,
+            "merchantId": merchant,
+            "orderId": f"o-{number}",
+            "time": f"2025-03-{30 + number % 2}T{number:02}:00:00Z",
+            "customerId": mark,
+            "channel": mark,
+            "items": [{"sku": mark, "quantity": 1, "unitPrice": 1}],
+        }
+        for number in range(orders)
+    ]
+    gateway.send("POST", "/orders/batch", body={"orders": batch})
+    aggregate_changes(connect(), [Order.from_json(order) for order in batch])
+    return merchant
+
+
+def test_no_version_token_page_or_file_of_one_merchant_opens_another(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = shop_of(gateway, "ours", 5), shop_of(gateway, "theirs", 9)
+    claims = bound_to(ours)
+
+    def asked(path: str, *, by: Mapping[str, str] = claims, etag: str = "", **query: str) -> tuple[int, str, str]:
+        given = {"if-none-match": etag} if etag else {}
+        status, answer, headers = gateway.send("GET", path, claims=by, query=query, headers=given)
+        return status, json.dumps(answer), headers.get("etag", "")
+
+    for granularity in ("daily", "hourly"):
+        span = {**RANGE, "granularity": granularity}
+        mine, other = f"/merchants/{ours}/analytics", f"/merchants/{theirs}/analytics"
+        _, _, their_version = asked(other, by=STAFF, **span)
+        status, shown, version = asked(mine, etag=their_version, **span)
+        assert (status, "theirs" in shown, "ours" in shown) == (200, False, True)
+        assert version != their_version
+        assert asked(other, etag=their_version, **span)[0] == 403, "not even whether anything changed"
+        _, page, _ = asked(other, by=STAFF, limit="1", **span)
+        token = json.loads(page)["data"]["nextToken"]
+        status, shown, _ = asked(mine, nextToken=token, **span)
+        assert (status, "theirs" in shown) == (200, False)
+        assert asked(other, nextToken=token, **span)[0] == 403
+
+    _, page, _ = asked(f"/merchants/{theirs}/orders", by=STAFF, limit="2")
+    token = json.loads(page)["data"]["nextToken"]
+    status, shown, _ = asked(f"/merchants/{ours}/orders", nextToken=token)
+    assert (status, "theirs" in shown) == (200, False)
+    assert asked(f"/merchants/{theirs}/orders", nextToken=token)[0] == 403
+
+    monkeypatch.setattr("rallyuxr.api.delivery.LARGEST_TEXT", 100)
+    links = [json.loads(asked(f"/merchants/{ours}/analytics", **RANGE)[1])["data"]["link"] for _ in range(2)]
+    assert links[0].split("?")[0] != links[1].split("?")[0], (
+        "a file's key is new each time and tells no merchant's other"
+    )
+    content = httpx.get(links[0]).text
+    assert ("theirs" in content, "ours" in content) == (False, True)
+    assert httpx.get(links[0].split("?")[0]).status_code == 403, "without its signature the file is closed"
+
+    files = publish_parquet(connect(), ours, date(2025, 3, 1), date(2025, 3, 31))
+    assert files
+    for key in files:
+        assert f"/merchant={ours}/" in key
+        file = connect().store.cloud.call("s3", "get_object", Bucket=connect().store.cloud.bucket, Key=key)
+        rows = repr(pq.read_table(BytesIO(file["Body"].read())).to_pylist())
+        assert ("theirs" in rows, "ours" in rows) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from rallyuxr.models.visits import VisitCount
 from rallyuxr.services.context import Context, connect
 from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.order_aggregates import aggregate_changes
-from rallyuxr.services.orders import place_orders
+from rallyuxr.services.orders import place_orders, recent_orders
 from rallyuxr.services.visits import record_visits
 from rallyuxr.store import CountedHour
 
@@ -68,6 +68,20 @@ def merchants_page(merchant: Merchant) -> AppTest:
     opened.run()
     assert not opened.exception
     return opened
+
+
+def test_the_order_form_lists_the_newest_orders_of_its_merchant_alone(ctx: Context) -> None:
+    mine, _ = a_shop(ctx, 1), a_shop(ctx, 2)
+    page = AppTest.from_file(str(ENTRYPOINT), default_timeout=SECONDS)
+    page.switch_page("pages/order_form.py")
+    page.query_params["merchant"] = mine.merchant_id
+    page.run()
+    assert not page.exception
+    (table,) = [frame.value for frame in page.dataframe if "Order" in frame.value]
+    newest = [order.order_id for order in recent_orders(ctx, mine.merchant_id).orders]
+    assert list(table["Order"]) == newest[: len(table)]
+    assert len(table) > 5
+    assert not table["Order"].str.endswith("-1").any(), "the other merchant's second order of each day"
 
 
 def tiles(page: AppTest) -> dict[str, tuple[str, str]]:

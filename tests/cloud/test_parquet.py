@@ -1,49 +1,37 @@
-"""Aggregates as Parquet: as current as promised, never older than before, read in place, as the DDL says."""
+"""Aggregates as Parquet: as current as promised, never older than before, of every currency in one table."""
 
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import boto3
 import duckdb
 import pytest
 
-from infra.cloud import Cloud
-from infra.plan import apply
-from infra.resources.storage import Bucket
-from infra.resources.tables import DynamoTable
 from rallyuxr.local import Deployment, Endpoint
-from rallyuxr.models.aggregate import AggregateBook, AnalyticsGranularity
+from rallyuxr.models.aggregate import AggregateBook
 from rallyuxr.models.order import Merchant, Order
 from rallyuxr.models.visits import VisitCount
 from rallyuxr.services import aggregate_files
-from rallyuxr.services.aggregate_files import COLUMNS, parquet, publish_behind, publish_parquet
+from rallyuxr.services.aggregate_files import publish_behind, publish_parquet
 from rallyuxr.services.context import Context, connect
-from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import place_orders
 from rallyuxr.services.visits import record_visits
-from rallyuxr.settings import Settings
-from rallyuxr.store import CountedHour, Store
-from rallyuxr.store.tables import ORDER_INDEX, ORDERS, VISITS
+from rallyuxr.store import CountedHour
+from tests.cloud.order_samples import bare_shops, new_merchant
 
 DAY = date(2025, 3, 31)
 PROMISED_SECONDS = 75  # a minute, and the stream's and the write's own time on a busy machine
-DDL = (Path(__file__).parents[2] / "docs" / "athena.sql").read_text()
 
 
 @pytest.fixture(scope="module")
 def ctx(cloud: Endpoint) -> Context:
-    """Tables and a bucket without functions: the tests deliver the events themselves."""
-    settings = Settings(stage="files", endpoint_url=cloud.url)
-    infra = Cloud(settings, cloud.keys())
-    apply([*(DynamoTable(infra, table) for table in (ORDERS, ORDER_INDEX, VISITS)), Bucket(infra)])
-    return Context(Store(settings), clock=lambda: datetime(2025, 6, 1, tzinfo=UTC))
+    return bare_shops(cloud, "files")
 
 
 @pytest.fixture
@@ -54,11 +42,6 @@ def files(ctx: Context, cloud: Endpoint) -> Path:
 
 def lake(ctx: Context, cloud: Endpoint) -> Path:
     return cloud.data_dir / "s3" / cloud.account / ctx.store.cloud.bucket / "aggregates" / "v1" / "parquet"
-
-
-def new_merchant(ctx: Context, **changes: Any) -> Merchant:
-    known = {"merchant_id": f"m-{uuid4()}", "name": "Shop", "time_zone": "Europe/Berlin", "currency": "EUR"}
-    return add_merchant(ctx, Merchant.model_validate({**known, **changes}))
 
 
 def sold(merchant: Merchant, number: int, price: str = "2.50", day: date = DAY, **changes: Any) -> Order:
@@ -179,52 +162,6 @@ def test_a_query_for_one_merchant_and_month_opens_one_file(ctx: Context, files: 
     """
     plan = duckdb.execute(query).fetchall()[0][1]
     assert re.search(r"(Total Files Read: 1\b|Scanning Files: 1/)", plan), plan
-
-
-def test_athenas_table_has_the_columns_of_the_files(ctx: Context, tmp_path: Path) -> None:
-    merchant = new_merchant(ctx)
-    sell(ctx, sold(merchant, 1, experiment_id="x", arm="control"))
-    granularity: AnalyticsGranularity = "daily"
-    books = aggregate_files.read_books(ctx, merchant, granularity, DAY, DAY + timedelta(days=1))
-    file = tmp_path / "rows.parquet"
-    file.write_bytes(parquet(merchant, books))
-    found = duckdb.execute(f"DESCRIBE SELECT * FROM '{file}'").fetchall()
-    assert athena_columns() == [(name, kind) for name, kind, *_ in found]
-    assert [name for name, _ in athena_columns()] == list(COLUMNS)
-
-
-def test_athenas_partitions_lie_where_the_files_do(ctx: Context) -> None:
-    merchant = new_merchant(ctx)
-    sell(ctx, sold(merchant, 1))
-    template = re.search(r"'storage.location.template' = 's3://BUCKET/(.*)'", DDL)
-    location = re.search(r"LOCATION 's3://BUCKET/(.*)'", DDL)
-    assert template is not None
-    assert location is not None
-    folder = template[1].replace("${merchant}", merchant.merchant_id).replace("${month}", "2025-03")
-    assert f"{folder}rows.parquet" in publish_parquet(ctx, merchant.merchant_id, DAY, DAY)
-    assert folder.startswith(location[1])
-
-
-def athena_columns() -> list[tuple[str, str]]:
-    """The DDL's columns with their types as DuckDB names them."""
-    table = re.search(r"rallyuxr_daily \((.*)\)\nPARTITIONED", DDL, re.DOTALL)
-    assert table is not None
-    text = re.sub(r"\s+", " ", table[1])
-    parts = re.split(r", (?![^<]*>)(?![^(]*\))", text.strip())
-    return [(name.strip("`"), as_duckdb(kind)) for name, kind in (part.strip().split(" ", 1) for part in parts)]
-
-
-def as_duckdb(kind: str) -> str:
-    plain = {"bigint": "BIGINT", "string": "VARCHAR", "timestamp": "TIMESTAMP WITH TIME ZONE"}
-    if kind in plain:
-        return plain[kind]
-    if inner := re.fullmatch(r"array<struct<(.*)>>", kind):
-        fields = re.split(r", (?![^(]*\))", inner[1].strip())
-        named = (field.split(": ") for field in fields)
-        return "STRUCT(" + ", ".join(f"{name.strip()} {as_duckdb(each.strip())}" for name, each in named) + ")[]"
-    if inner := re.fullmatch(r"map<(\w+), (\w+)>", kind):
-        return f"MAP({as_duckdb(inner[1])}, {as_duckdb(inner[2])})"
-    return kind.upper().replace(", ", ",")
 
 
 def test_the_deployed_function_writes_what_orders_changed(deployed: Deployment) -> None:

@@ -2,16 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import permutations
 from uuid import uuid4
 
 import pytest
 
-from infra.cloud import Cloud
-from infra.plan import apply
-from infra.resources.storage import Bucket
-from infra.resources.tables import DynamoTable
 from rallyuxr.errors import InvalidInput, NotFound
 from rallyuxr.local import Endpoint
 from rallyuxr.models.order import Merchant
@@ -22,21 +18,15 @@ from rallyuxr.services.merchants import add_merchant, freshness
 from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.rebuild import rebuild_aggregates
 from rallyuxr.services.visits import MAX_COUNTS, record_visits
-from rallyuxr.settings import Settings
-from rallyuxr.store import CountedHour, Store
-from rallyuxr.store.tables import ORDER_INDEX, ORDERS, VISITS
+from rallyuxr.store import CountedHour
+from tests.cloud.order_samples import NOW, bare_shops, disturbed
 
-NOW = datetime(2025, 6, 1, tzinfo=UTC)
 DAY = date(2025, 3, 31)
 
 
 @pytest.fixture(scope="module")
 def ctx(cloud: Endpoint) -> Context:
-    """Tables and a bucket without functions: the tests deliver the events themselves."""
-    settings = Settings(stage="visits", endpoint_url=cloud.url)
-    infra = Cloud(settings, cloud.keys())
-    apply([*(DynamoTable(infra, table) for table in (ORDERS, ORDER_INDEX, VISITS)), Bucket(infra)])
-    return Context(Store(settings), clock=lambda: NOW)
+    return bare_shops(cloud, "visits")
 
 
 @pytest.fixture
@@ -91,6 +81,21 @@ def test_a_count_that_does_not_say_when_it_was_counted_was_counted_when_it_came(
     later = Context(ctx.store, clock=lambda: NOW + timedelta(hours=1))
     assert record_visits(later, merchant.merchant_id, [a_count(merchant, 3, 10)])[0].outcome == "updated"
     assert standing(ctx, merchant) == [10]
+
+
+@pytest.mark.parametrize("between", [1, 2, 3])
+def test_a_later_count_that_comes_while_an_earlier_one_is_taken_stands(
+    ctx: Context, merchant: Merchant, between: int
+) -> None:
+    """Before the merchant is read, the counts there are, or the write that decides."""
+    record_visits(ctx, merchant.merchant_id, [a_count(merchant, 3, 70, 1)])
+
+    def later() -> None:
+        record_visits(ctx, merchant.merchant_id, [a_count(merchant, 3, 10, 30)])
+
+    with disturbed(ctx.store, between, later, reached=False):
+        receipt = record_visits(ctx, merchant.merchant_id, [a_count(merchant, 3, 50, 5)])[0]
+    assert (receipt.outcome, standing(ctx, merchant)) == ("unchanged", [10])
 
 
 def test_each_count_is_answered_for_itself(ctx: Context, merchant: Merchant) -> None:

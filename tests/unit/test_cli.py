@@ -1,11 +1,13 @@
 """The command line: readable tables, the contract's record, exit codes, and no network."""
 
+import argparse
 import io
 import json
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,13 +179,22 @@ def test_version_prints_the_version(capsys: Any) -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     text = DOCS.read_text()
-    parser = cli._parser()
-    [commands] = [action for action in parser._actions if action.choices]
-    for name, command in commands.choices.items():
+    named = dict(commands_of(cli._parser()))
+    assert {"analyze", "orders import", "prices apply"} <= named.keys()
+    for name, command in named.items():
         assert f"rallyuxr {name}" in text
         for action in command._actions:
             for option in action.option_strings:
                 assert f"`{option}" in text or option in ("-h", "--help"), f"{name} {option}"
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command that does something, by all its words."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                below = [(f"{name} {word}", each) for word, each in commands_of(command)]
+                yield from below or [(name, command)]
 
 
 def test_every_exit_code_is_documented() -> None:

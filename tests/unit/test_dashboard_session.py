@@ -26,6 +26,8 @@ RULES = {"admin": ["ada@example.com"], "analyst": ["*@example.com"], "claim": "c
         ({"cognito:groups": ["viewer"]}, "viewer"),
         ({"cognito:groups": "analyst"}, "analyst"),
         ({"roles": ["admin"]}, None),
+        ({"cognito:groups": ["viewer"], "merchant_id": "berlin-books"}, None),
+        ({"email": "ada@example.com", "email_verified": True, "merchant_id": []}, None),
         ({}, None),
     ],
 )

@@ -113,6 +113,23 @@ def test_results_come_as_csv_too_and_go_out_as_they_came(api: httpx.Client, metr
     error_of(api.post(path, content="x", headers={"Content-Type": "text/plain"}), 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+def test_an_export_of_experiments_leads_from_one_part_to_the_next(api: httpx.Client, metric: str) -> None:
+    newest = [created(api, metrics=[metric], dataSource="api") for _ in range(3)][::-1]
+    found, address = [], httpx.URL("/exports/experiments?format=json&limit=2")
+    while len(found) < 4:
+        answer = api.get(address)
+        content = answer.json()
+        found += [line["id"] for line in content["experiments"]]
+        if "link" not in answer.headers:
+            break
+        assert answer.links["next"]["url"].startswith("?format=json&limit=2&nextToken=")
+        address = address.join(answer.links["next"]["url"])
+        assert address.params["nextToken"] == content["nextToken"]
+    assert found[:3] == newest
+    for query in ("limit=0", "limit=2001", "nextToken=x", "format=xml"):
+        error_of(api.get(f"/exports/experiments?{query}"), 400, "VALIDATION_ERROR")
+
+
 def test_a_malformed_upload_lists_its_problems_and_stores_nothing(api: httpx.Client, metric: str) -> None:
     experiment_id = created(api, metrics=[metric], dataSource="api")
     table = "timestamp,arm,value,sample_size\n2025-01-15T00:00:00Z,treatment,abc,-1\n"
