@@ -4,10 +4,10 @@ For each metric: difference-in-differences of the arms' hourly difference with a
 autocorrelation robust error, the effect day by day against the baseline's mean, and the slope before the
 start. The estimates of all three and, under the same Newey-West error, the effect's standard error are
 compared first, to 1e-8; then the jobs are timed, interleaved, by the processor time they take, which a busy
-machine distorts less than the clock. Ours runs its default inference, which does
-more than a Newey-West error; the peers run Newey-West, as lean as their options allow: with a lag that is
-fixed beforehand, and once, since our default reads the memory from the data, with a lag that does too. Peers'
-event studies run on hours with a dummy per day, which is what their formulas are used for (their errors shrink
+machine distorts less than the clock. Ours runs its default inference, which does more than a Newey-West error.
+The peers are asked for the intervals and p-values that ours holds and run Newey-West, as lean as their options
+allow: with a lag that is fixed beforehand and, since our default reads the memory from the data, with a lag
+that does too. Peers' event studies run on hours with a dummy per day, which is what their formulas are used for (their errors shrink
 the variance, see docs/diagnostics.md). statsmodels comes a second time on days that numpy summed up first, with the
 effects of the days after the start only and no band.
 
@@ -180,11 +180,18 @@ def statsmodels_arrays(job: Job, *, hourly_dummies: bool, lag_from_data: bool = 
         else:
             path = fit(days, lean)
             last_day = path.params[-1]
-        path.conf_int()
         slope = fit(days[:pre], line)
+        _read(effect, path, slope)
         found.append((effect.params[1], effect.bse[1], last_day, slope.params[1]))
     answer = Answer(*np.array(found).T)
     return answer._replace(error=None) if lag_from_data else answer
+
+
+def _read(effect: Any, path: Any, slope: Any) -> None:
+    """Ask results for what ours hold: intervals of all three, p-values of effect and slope."""
+    for result in (effect, path, slope):
+        result.conf_int()
+    _ = effect.pvalues, slope.pvalues
 
 
 def _frame(job: Job, row: int) -> tuple[Any, Any]:
@@ -213,7 +220,7 @@ def statsmodels_formula(job: Job, *, lag_from_data: bool = False) -> Answer:
     for row in range(len(METRICS)):
         hours, before = _frame(job, row)
         effect, path, slope = fit("y ~ post", hours), fit("y ~ C(day)", hours), fit("y ~ day", before)
-        path.conf_int()
+        _read(effect, path, slope)
         estimates = (np.asarray(one.params)[-1] for one in (effect, path, slope))
         found.append((next(estimates), np.asarray(effect.bse)[1], *estimates))
     answer = Answer(*np.array(found).T)
@@ -230,7 +237,7 @@ def linearmodels(job: Job) -> Answer:
         effect = IV2SLS.from_formula("y ~ 1 + post", hours).fit(**robust)
         path = IV2SLS.from_formula("y ~ 1 + C(day)", hours).fit(**robust)
         slope = IV2SLS.from_formula("y ~ 1 + day", before).fit(**robust)
-        path.conf_int()
+        _read(effect, path, slope)
         found.append((effect.params["post"], effect.std_errors["post"], path.params.iloc[-1], slope.params["day"]))
     return Answer(*np.array(found).T)
 
@@ -255,7 +262,10 @@ def fixest_like(job: Job, package: str) -> Answer:
         effect = fit("y ~ post", hours, "hour")
         path = fit("y ~ C(day)", hours, "hour")
         slope = fit("y ~ day", before.assign(order=before["day"]), "order")
-        path.confint()
+        for result in (effect, path, slope):
+            result.confint()
+        effect.pvalue()
+        slope.pvalue()
         found.append((effect.coef()["post"], effect.se()["post"], path.coef().iloc[-1], slope.coef()["day"]))
     answer = Answer(*np.array(found).T)
     return answer if newey_west else answer._replace(error=None)

@@ -61,7 +61,7 @@ def composite(
         np.concatenate(errors)[None],
         total.memory / np.abs(total.memory).max(),
         total.windows,
-        used=total.used,
+        used=total.seen,
         periods_per_day=periods_per_day,
     )
     with np.errstate(all="ignore"):

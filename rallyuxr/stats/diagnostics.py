@@ -218,10 +218,10 @@ def _line(difference: Array) -> tuple[Array, Array, NDArray[np.int64]]:
 
 def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -> tuple[Array, Array]:
     """Long-run variance (M,) of the hours of one window around its line, and its degrees of freedom."""
-    used = influence.used[:, hours]
-    metrics, length = used.shape
+    metrics, length = influence.used[:, hours].shape
     if length < 2 * long_run.MIN_HOURS:
         return np.full(metrics, np.nan), np.full(metrics, np.nan)
+    used = None if influence.seen is None else influence.seen[:, hours]
     effect, memory = (
         _around_line(series[:, hours], used) for series in (influence.effect_contribution, influence.memory)
     )
@@ -237,12 +237,12 @@ def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -
     return variance * cosines / (cosines - 1), noise.dof
 
 
-def _around_line(series: Array, used: NDArray[np.bool_]) -> Array:
-    """Series (M, L) less their least-squares lines; hours that are not used stay 0."""
+def _around_line(series: Array, used: NDArray[np.bool_] | None) -> Array:
+    """Series (M, L) less their least-squares lines; hours that do not count stay 0."""
     position = np.arange(series.shape[-1]) - (series.shape[-1] - 1) / 2
     slope = series @ position / (position @ position)
     around: Array = series - slope[..., None] * position
-    return around if used.all() else np.where(used, around, 0.0)
+    return around if used is None else np.where(used, around, 0.0)
 
 
 def _no_slope(days: int) -> str:

@@ -76,8 +76,15 @@ class InfluenceSeries:
         return (self.start, hours) if self.start else (hours,)
 
     @cached_property
+    def seen(self) -> Mask | None:
+        """`used`, or None where every hour counts."""
+        return None if self.used.all() else self.used
+
+    @cached_property
     def hours_used(self) -> Array:
         """(M, W) hours with data in each window."""
+        if self.seen is None:
+            return np.full((len(self.used), len(self.windows)), self.window_lengths, dtype=float)
         return np.stack(
             [np.add.reduce(self.used[:, window], axis=1, dtype=float) for window in self.windows], axis=1
         )

@@ -178,14 +178,19 @@ def blocked_prewhitened_ewc(hours: Contributions, size: int = 4) -> SumVariance:
 
 
 def adjusted_contributions(
-    errors: Array, memory: Array, windows: tuple[slice, ...], *, used: NDArray[np.bool_], periods_per_day: int
+    errors: Array,
+    memory: Array,
+    windows: tuple[slice, ...],
+    *,
+    used: NDArray[np.bool_] | None,
+    periods_per_day: int,
 ) -> Contributions:
-    """Contributions whose daily cycle is left out, from errors (M, K, T), memory and `used` hours (M, T).
+    """Contributions whose daily cycle is left out, from errors (M, K, T), memory (M, T) and the hours that count.
 
-    Where no hour is missing the errors keep their cycle, and the cosines that they meet have none: that gives the
-    same coefficients, at no cost.
+    Where no hour is missing, and `used` is None, the errors keep their cycle, and the cosines that they meet have
+    none: that gives the same coefficients, at no cost.
     """
-    if used.all():
+    if used is None:
         memory = np.concatenate(
             [without_daily_cycle(memory[:, window], periods_per_day) for window in windows], axis=1
         )
@@ -357,10 +362,10 @@ def _block_sums(window: Array, size: int) -> Array:
 
 def _relative_error(parts: Sequence[tuple[Array, float]]) -> Array:
     """Squared relative error Σ 2 v²/ν / (Σ v)² of a sum of variances v with ν degrees of freedom each."""
-    variances = np.stack([part[:, 0, 0] for part, _ in parts])
-    dofs = np.array([dof for _, dof in parts])[:, None]
-    error: Array = (2.0 * variances**2 / dofs).sum(axis=0) / variances.sum(axis=0) ** 2
-    return error
+    variances = [(part[:, 0, 0], dof) for part, dof in parts]
+    total = sum((variance for variance, _ in variances), np.zeros(()))
+    squares = sum((variance * variance * (2.0 / dof) for variance, dof in variances), np.zeros(()))
+    return squares / (total * total)
 
 
 def _satterthwaite(parts: Sequence[tuple[Array, float]]) -> SumVariance:

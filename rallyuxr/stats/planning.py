@@ -95,7 +95,7 @@ def noise_from_history(
         influence.contribution[:, :1] / scale,
         influence.memory / np.abs(influence.memory).max(),
         influence.windows,
-        used=influence.used,
+        used=influence.seen,
         periods_per_day=periods_per_day,
     )
     with np.errstate(all="ignore"):

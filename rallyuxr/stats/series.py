@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Literal, NamedTuple
+from functools import lru_cache, partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.models.estimate import Caution, CellMeans, DidEstimate, Estimator, RelativeEffect
@@ -27,7 +27,6 @@ Method = Literal[
 ]
 
 DEFAULT_METHOD: Method = "prewhitened_ewc"
-_CELLS = ("treatment_pre", "treatment_post", "control_pre", "control_post")
 ROUNDING = 1e-13
 """Differences smaller than this share of the level are rounding."""
 
@@ -174,6 +173,7 @@ class _Estimator(NamedTuple):
     prewhitens: bool = False
 
 
+@lru_cache(maxsize=8)
 def _estimators(periods_per_day: int) -> dict[Method, _Estimator]:
     few, day = long_run.MIN_HOURS, periods_per_day
     return {
@@ -197,6 +197,8 @@ def _lacks(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
         return [reason] * len(influence.estimate)
     day = max(long_run.MIN_HOURS, periods_per_day)
     needed = [min(length, day) for length in lengths]
+    if influence.seen is None:
+        return [None] * len(influence.estimate)
     seen = influence.hours_used.astype(int).tolist()
     return [
         f"{counts} periods with data in the windows: this needs {needed}, fewer would not show their noise"
@@ -229,7 +231,7 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
         memory = influence.memory / (scale * hours)[:, None]
         if estimator.prewhitens:
             contributions = long_run.adjusted_contributions(
-                errors, memory, influence.windows, used=influence.used, periods_per_day=periods_per_day
+                errors, memory, influence.windows, used=influence.seen, periods_per_day=periods_per_day
             )
         else:
             contributions = long_run.Contributions(errors, memory, influence.windows)
@@ -244,7 +246,7 @@ class _Row(NamedTuple):
 
     estimate: float
     counterfactual: float
-    cell_means: list[float]
+    cell_means: list[float | None]
     hours_used: float
     std_error: float
     dof: float
@@ -269,7 +271,7 @@ def _rows(influence: InfluenceSeries, noise: _Noise, confidence_level: float) ->
         columns = (
             estimate,
             influence.counterfactual,
-            influence.cell_means,
+            _absent_for_nan(influence.cell_means),
             influence.hours_used.sum(axis=1),
             std_error,
             noise.dof,
@@ -298,7 +300,13 @@ class _Frame(NamedTuple):
 
 def _answer(row: _Row, frame: _Frame, lack: str | None) -> DidEstimate:
     """One metric's estimate: with its uncertainty, or with the reason why that is absent."""
-    means = CellMeans(**dict(zip(_CELLS, map(_finite, row.cell_means), strict=True)))
+    treatment_pre, treatment_post, control_pre, control_post = row.cell_means
+    means = CellMeans(
+        treatment_pre=treatment_pre,
+        treatment_post=treatment_post,
+        control_pre=control_pre,
+        control_post=control_post,
+    )
     reason = lack or _no_error(row)
     if reason:
         return DidEstimate(
@@ -348,6 +356,14 @@ def _no_error(row: _Row) -> str | None:
     if not all(map(math.isfinite, (row.statistic, row.ci_lower, row.ci_upper))):
         return "the standard error or the interval is too large to be represented"
     return None
+
+
+def _absent_for_nan(values: Array) -> NDArray[Any]:
+    if np.isfinite(values).all():
+        return values
+    known = values.astype(object)
+    known[~np.isfinite(values)] = None
+    return known
 
 
 def _finite(value: float) -> float | None:
