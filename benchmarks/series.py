@@ -7,9 +7,9 @@ compared first, to 1e-8; then the jobs are timed, interleaved, by the processor 
 machine distorts less than the clock. Ours runs its default inference, which does more than a Newey-West error.
 The peers are asked for the intervals and p-values that ours holds and run Newey-West, as lean as their options
 allow: with a lag that is fixed beforehand and, since our default reads the memory from the data, with a lag
-that does too. Peers' event studies run on hours with a dummy per day, which is what their formulas are used for (their errors shrink
-the variance, see docs/diagnostics.md). statsmodels comes a second time on days that numpy summed up first, with the
-effects of the days after the start only and no band.
+that does too. Their event studies run on hours with a dummy per day, which is what their formulas are used for
+(their errors shrink the variance, see docs/diagnostics.md). statsmodels comes a second time on days that numpy
+summed up first, with the effects of the days after the start only and no band.
 
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.series             # some minutes
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.series --slow      # and a year with every peer
