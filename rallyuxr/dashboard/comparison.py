@@ -24,12 +24,14 @@ def panel(experiment: ExperimentDefinition, shown: ExperimentAnalysis) -> None:
         )
         return
     zone = session.time_zone()
+    names = {
+        key: f"{f.moment(row.analysis_timestamp, zone)}, data version {row.data_version}"
+        for key, row in others.items()
+    }
     chosen = st.selectbox(
         "Compare the newest analysis with",
         list(others),
-        format_func=lambda key: (
-            f"{f.moment(others[key].analysis_timestamp, zone)}, data version {others[key].data_version}"
-        ),
+        format_func=f.told_apart(names).__getitem__,
         key="compared analysis",
     )
     other = loaders.analysis(experiment.id, chosen)

@@ -1,6 +1,8 @@
 """Numbers, money and times as a person reads them, aloud too. Nothing here touches Streamlit."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import floor, log10
@@ -11,6 +13,7 @@ from rallyuxr.models.currency import SYMBOLS, minor_digits
 
 MINUS: Final = "\u2212"
 ABSENT: Final = "—"
+SHORT_ID: Final = 6
 _SPOKEN: Final = {"%": "percentage point", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>$#~|]|:(?=[\w/+-]+[:\[])")
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k"))
@@ -228,6 +231,22 @@ def plain(text: str) -> str:
     'ratio 1:2, at 14:05, \\\\:material/home:'
     """
     return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id, of which no two read alike: namesakes have as much of their ids behind them as it takes.
+
+    A list on a page hands back the text of what was chosen, so that one of two namesakes would open the other.
+
+    >>> told_apart({"tea-1": "Tea", "tea-2": "Tea", "9f3c21": "Coffee"})
+    {'tea-1': 'Tea (tea-1)', 'tea-2': 'Tea (tea-2)', '9f3c21': 'Coffee'}
+    """
+    counts = Counter(names.values())
+    shared = {one for one, name in names.items() if counts[name] > 1}
+    length = SHORT_ID
+    while len({one[:length] for one in shared}) < len(shared):
+        length += 1
+    return {one: f"{name} ({one[:length]})" if one in shared else name for one, name in names.items()}
 
 
 def words(name: str) -> str:

@@ -184,7 +184,7 @@ def truth(metric_id: str, before: float, planted: float, price: MetricValue | No
 
 def _orders() -> None:
     """Which merchants, where the arms come from, and what each metric measures."""
-    known = {one.merchant_id: one.name for one in merchants.list_merchants(session.connection())}
+    known = f.told_apart({one.merchant_id: one.name for one in merchants.list_merchants(session.connection())})
     if not known:
         widgets.empty("No merchants yet", "Register one on the page Order form first.")
         return

@@ -25,10 +25,11 @@ def panel(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> N
     if plan is None:
         st.caption("Choose a name, metrics and dates: this panel then says what effect the experiment would find.")
         return
+    names = {metric: prices[metric].name if metric in prices else metric for metric in plan.metrics}
     metric_id = st.selectbox(
         "Metric",
         plan.metrics,
-        format_func=lambda name: prices[name].name if name in prices else name,
+        format_func=f.told_apart(names).__getitem__,
         key="planned metric",
     )
     days = max(1, round((plan.end_date - plan.start_date) / timedelta(days=1)))
@@ -66,7 +67,7 @@ def _curve(plan: CreateExperiment, metric_id: str, days: int) -> PlanCurve:
 def _earlier(metric_id: str) -> dict[str, str]:
     """The analysed experiments with this metric, by id, the newest first."""
     known = portfolio_panels.all_experiments(portfolio.portfolio_state(session.connection()))
-    return {one.id: one.name for one in known if one.finding and metric_id in one.metrics}
+    return f.told_apart({one.id: one.name for one in known if one.finding and metric_id in one.metrics})
 
 
 def _stated(plan: CreateExperiment, metric_id: str) -> tuple[SimulatedMetric, int]:

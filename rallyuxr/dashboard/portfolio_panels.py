@@ -1,7 +1,6 @@
 """All experiments together: totals plain and shrunk, impacts with intervals, a list to search, sort and archive."""
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -102,11 +101,10 @@ def impacts(shown: Experiments) -> None:
         return
     for currency in sorted({one.currency for one in measured}):
         of_currency = [one for one in measured if one.currency == currency][:MOST_BARS]
-        counts = Counter(one.name for one in of_currency)
-        namesakes = {name for name, count in counts.items() if count > 1}
+        names = f.told_apart({one.id: one.name for one in of_currency})
         widgets.chart(
             figures.forest(
-                [_bar(one, namesakes) for one in of_currency], f"Observed impact with its interval ({currency})"
+                [_bar(one, names[one.id]) for one in of_currency], f"Observed impact with its interval ({currency})"
             ),
             name=f"impact-by-experiment-{currency}",
             alt=f"Observed impact with its interval of {len(of_currency)} experiments in {currency}.",
@@ -115,14 +113,12 @@ def impacts(shown: Experiments) -> None:
         st.caption(f"The first {MOST_BARS} in the chosen order; the list has all.")
 
 
-def _bar(one: ExperimentDefinition, namesakes: Collection[str]) -> figures.Estimate:
-    """One line of the chart; experiments of the same name are told apart by their ids."""
+def _bar(one: ExperimentDefinition, name: str) -> figures.Estimate:
+    """One line of the chart."""
     finding = one.finding
     assert finding is not None
     assert finding.total_impact is not None
-    label = f"{one.name} {one.id[:6]}" if one.name in namesakes else one.name
-    if one.is_simulated:
-        label += " (SIMULATED)"
+    label = f"{name} (SIMULATED)" if one.is_simulated else name
     amount = f.money(finding.total_impact, one.currency, signed=True)
     words = f"{amount} ({f.money_interval(_interval(one), one.currency)})"
     return figures.Estimate(label, finding.total_impact, finding.total_lower, finding.total_upper, words)

@@ -89,6 +89,16 @@ def test_without_a_choice_the_page_offers_the_experiments(analysed: ExperimentDe
     assert page.title[0].value == analysed.name
 
 
+def test_of_two_experiments_of_one_name_the_page_stays_with_its_own(ctx: Context):
+    first, second = upload(ctx, "Namesakes"), upload(ctx, "Namesakes")
+    for mine in (first, second):
+        page = results_page(mine.id)
+        labelled(page, "button", "Re-run with today's prices").click().run()
+        assert not page.exception
+        assert page.query_params["experiment"] in (mine.id, [mine.id])  # set or typed
+        assert page.selectbox[0].value == mine.id
+
+
 def test_the_verdict_and_the_money_come_first_with_their_intervals(analysed: ExperimentDefinition):
     page = results_page(analysed.id)
     assert not page.exception
