@@ -36,7 +36,11 @@ def panel(experiment: ExperimentDefinition, shown: ExperimentAnalysis) -> None:
     )
     other = loaders.analysis(experiment.id, chosen)
     pair = {"Newest": shown, "Compared": other}
-    figure = figures.forest(list(_totals(pair)), f"Observed impact ({shown.economic_impact.currency})")
+    figure = figures.forest(
+        list(_totals(pair)),
+        f"Observed impact ({shown.economic_impact.currency})",
+        currency=shown.economic_impact.currency,
+    )
     widgets.chart(
         figures.mark_simulated(figure) if shown.data_source == "simulator" else figure,
         name="comparison",

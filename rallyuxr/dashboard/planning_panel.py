@@ -85,7 +85,7 @@ def _stated(plan: CreateExperiment, metric_id: str) -> tuple[SimulatedMetric, in
 
 def _answer(curve: PlanCurve, days: int, price: MetricValue | None) -> None:
     point = next(point for point in curve.points if point.duration_days == days)
-    st.markdown(f"**{f.plain(point.sentence)}**")
+    st.markdown(f"**{f.plain(f.said(point.sentence))}**")
     if price and point.impact is not None:
         st.markdown(f.plain(f"That is {f.money(point.impact, price.currency)} over the {days} days."))
     if curve.required_days and value("source") == "simulator":

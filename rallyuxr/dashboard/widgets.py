@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from rallyuxr.dashboard.figures import FONT
-from rallyuxr.dashboard.formatting import plain, told_apart
+from rallyuxr.dashboard.formatting import plain, said, told_apart
 from rallyuxr.errors import Conflict, Forbidden, InvalidInput, NotConfigured, NotFound, RallyError, Unavailable
 from rallyuxr.models import Caution
 
@@ -58,7 +58,7 @@ def simulated_badge() -> None:
 def cautions(items: Iterable[Caution]) -> None:
     """What the reader must know, each sentence once."""
     for message in dict.fromkeys(item.message for item in items):
-        st.markdown(f":material/warning: {plain(message)}")
+        st.markdown(f":material/warning: {plain(said(message))}")
 
 
 def choose_by_address(

@@ -149,6 +149,39 @@ def test_what_if_follows_the_price_and_goes_back(analysed: ExperimentDefinition)
     assert card(page, "Observed impact") == stored
 
 
+def test_what_if_slider_and_exact_number_stay_in_step(analysed: ExperimentDefinition):
+    page = results_page(analysed.id, "What if")
+    stored = card(page, "Observed impact")
+    labelled(page, "slider", "Average order value").set_value(0.7).run()
+    assert labelled(page, "number_input", "Average order value").value == 0.7
+    moved = card(page, "Observed impact")
+    assert moved != stored
+    labelled(page, "number_input", "Average order value").set_value(0.35).run()
+    assert labelled(page, "slider", "Average order value").value == 0.35
+    assert card(page, "Observed impact") == stored
+    labelled(page, "number_input", "Average order value").set_value(99.5).run()
+    assert (
+        labelled(page, "slider", "Average order value").value == labelled(page, "slider", "Average order value").max
+    )
+    assert labelled(page, "number_input", "Average order value").value == 99.5
+    assert not page.exception
+
+
+def test_what_if_coverage_cost_and_horizon_are_sliders_too(analysed: ExperimentDefinition):
+    page = results_page(analysed.id, "What if")
+    once = card(page, "Projected over 365 days")
+    labelled(page, "slider", "Coverage").set_value(2.0).run()
+    assert card(page, "Projected over 365 days") != once
+    labelled(page, "slider", "Cost in USD").set_value(8000.0).run()
+    assert "on a cost of $8,000" in texts(page)
+    labelled(page, "slider", "Horizon in days").set_value(90).run()
+    assert labelled(page, "number_input", "Horizon in days").value == 90
+    assert card(page, "Projected over 90 days") != once
+    labelled(page, "number_input", "Horizon in days").set_value(3650).run()
+    assert not page.exception
+    assert card(page, "Projected over 3650 days") != once
+
+
 def test_what_if_without_its_cost_there_is_no_return(analysed: ExperimentDefinition):
     page = results_page(analysed.id, "What if")
     assert card(page, "Return on cost") != "—"

@@ -55,7 +55,7 @@ def test_the_plain_interval_adds_variances():
     assert found.total == 15.0
     assert found.total_interval.upper - found.total_interval.lower == pytest.approx(2 * 1.959964 * 5)
     assert found.shrunk is None
-    assert "3 experiments at least" in found.reason
+    assert "takes 3 experiments" in found.reason
 
 
 def test_one_experiment_has_its_own_interval():
