@@ -1,5 +1,6 @@
 """What the design can detect, in units and in money, before anything is created."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -19,11 +20,12 @@ HOURS_A_DAY = 24
 
 
 @st.fragment
-def panel(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> None:
+def panel(plan: CreateExperiment | None, prices: Mapping[str, MetricValue], problems: Mapping[str, str]) -> None:
     """A curve of detectable effects for one metric, and the point of this design."""
     st.subheader("What can this detect?", anchor=False)
     if plan is None:
-        st.caption("Choose a name, metrics and dates: this panel then says what effect the experiment would find.")
+        missing = ", ".join(f.words(re.sub("([A-Z])", r"_\1", name)).lower() for name in problems)
+        st.caption(f"What effect the experiment would find stands here once these are in order: {missing}.")
         return
     names = {metric: prices[metric].name if metric in prices else metric for metric in plan.metrics}
     metric_id = st.selectbox(

@@ -166,7 +166,11 @@ def _archiving(shown: Sequence[ExperimentDefinition]) -> None:
     if error := st.session_state.pop(FAILED, None):
         widgets.failure(error)
     marked = [one for one in shown if st.session_state.get(f"mark {one.id}") and one.status != "archived"]
-    if marked and session.caller().may("analyst"):
+    if not session.caller().may("analyst"):
+        return
+    if not marked:
+        st.caption("Tick experiments to archive them together.")
+    else:
         st.button(
             f"Archive {len(marked)} marked",
             icon=":material/archive:",
@@ -186,7 +190,7 @@ def _archive(marked: Sequence[ExperimentDefinition]) -> None:
     except RallyError as error:
         st.session_state[FAILED] = error
     if done:
-        st.session_state[ARCHIVED] = f"{done} archived. Nothing of them is deleted."
+        st.session_state[ARCHIVED] = f"{done} archived. Nothing of them is deleted; the status Archived shows them."
 
 
 def downloads() -> None:

@@ -16,11 +16,13 @@ from rallyuxr.models import (
     UpdateMetricValue,
     ValidationRules,
 )
+from rallyuxr.models.order import Merchant
 from rallyuxr.services import exports
 from rallyuxr.services.analyses import analyze_version
 from rallyuxr.services.context import Context, connect
 from rallyuxr.services.experiments import create_experiment, get_experiment
 from rallyuxr.services.listing import list_experiments
+from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.metric_values import (
     create_metric_value,
     get_metric_value,
@@ -384,6 +386,46 @@ def test_operations_show_sizes_and_who_changed_what(ctx: Context, uploaded: Expe
     assert "experimentAnalysis" in text
     assert "Experiment.created" in text or "created" in text
     assert "tests" in text
+
+
+def test_the_trail_says_in_words_what_changed(ctx: Context, metric: str):
+    press(change(metric, 12.5), "Save this price")
+    opened = page("operations")
+    opened.text_input(key="audit subject").set_value(metric)
+    text = words(shown(opened.run()))
+    assert "Metric value changed" in text
+    assert "dollars per unit: 10 → 12.5" in text
+    assert "Decimal(" not in text
+
+
+def test_an_experiment_from_orders_says_what_is_missing_and_guesses_the_measure(ctx: Context):
+    shop = add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4().hex[:8]}", name="Tea for two"))
+    opened = fill(page("create"), "From orders")
+    opened.multiselect(key="plan metrics").set_value(["average_order_value"])
+    opened.segmented_control(key="plan source").set_value("orders")
+    shown(opened.run())
+    assert "stands here once these are in order: orders" in words(opened)
+    press(opened, "Create the experiment")
+    assert "Choose merchants;" in words(opened)
+    assert opened.selectbox(key="plan measure average_order_value").value == "average_order_value"
+    opened.multiselect(key="plan merchants").set_value([shop.merchant_id])
+    shown(opened.run())
+    press(opened, "Create the experiment")
+    (made,) = stored(ctx, "From orders")
+    assert made.orders.measures == {"average_order_value": "average_order_value"}
+
+
+def test_columns_of_other_names_are_mapped_by_hand(ctx: Context, uploaded: ExperimentDefinition):
+    content = results_file(ctx, uploaded).decode()
+    head, *rows = [line for line in content.splitlines() if not line.startswith("#")]
+    known = ("timestamp", "metric", "arm", "value", "sample_size")
+    renamed = ",".join(f"my {name}" if name in known else name for name in head.split(","))
+    opened = upload_form("\n".join([renamed, *rows]).encode(), f"Mapped {uuid4().hex[:6]}")
+    assert any("Nothing is stored until mended" in error.value for error in opened.error)
+    for name in known:
+        opened.selectbox(key=f"plan column of {name}").select(f"my {name}")
+    shown(opened.run())
+    assert "Ready" in words(opened)
 
 
 def test_the_trail_can_be_asked_for_one_subject(ctx: Context, uploaded: ExperimentDefinition):

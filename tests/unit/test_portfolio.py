@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rallyuxr.models import Interval
@@ -15,6 +15,7 @@ impacts = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0.1, 1e6)), min_siz
 )
 
 
+@settings(deadline=None)  # the first example loads scipy
 @given(impacts, st.randoms())
 def test_the_order_of_experiments_changes_no_digit(experiments, random):
     shuffled = list(experiments)
