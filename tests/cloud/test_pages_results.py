@@ -215,6 +215,19 @@ def test_what_if_the_effect_is_a_one_off_nothing_is_projected(analysed: Experime
     assert card(page, "Projected") == "—"
 
 
+def test_a_newer_data_version_is_shown_at_the_next_look_whatever_was_cached(ctx: Context):
+    mine = upload(ctx, "Published twice")
+    before = card(results_page(mine.id), "Observed impact")
+    newer = simulate(example_plan("Published twice", seed=77))
+    published = publish_results(ctx, mine.id, type(newer)(series=newer.series, source="upload"))
+    analyze_version(ctx, mine.id, published.data_version)
+    page = results_page(mine.id, "Money")
+    assert not page.exception
+    assert card(page, "Observed impact") != before
+    assert get_experiment(ctx, mine.id).finding.sentence in texts(page)
+    assert published.data_version == 2
+
+
 def test_a_cost_entered_later_gives_a_return(ctx: Context):
     mine = upload(ctx, "Cost comes later", cost=None)
     page = results_page(mine.id)

@@ -29,6 +29,7 @@ from rallyuxr.services.metric_values import (
     metric_history,
     update_metric_value,
 )
+from rallyuxr.services.progress import report_failure
 from rallyuxr.services.results import load_results, publish_results
 from rallyuxr.simulation import simulate
 from rallyuxr.store import RESULTS_GENERATOR
@@ -292,6 +293,14 @@ def test_what_was_created_can_be_cancelled(ctx: Context):
     assert get_experiment(ctx, waiting.id).status == "archived"
 
 
+def test_a_step_that_failed_says_why_and_where_to_go_on(ctx: Context):
+    waiting = create_experiment(ctx, example_plan("Stopped").model_copy(update={"data_source": "api"}))
+    report_failure(ctx, waiting.id, "data", "The simulator ran out of memory.")
+    opened = page("create", experiment=waiting.id)
+    assert "Data arrived failed: The simulator ran out of memory." in words(opened).replace("**", "")
+    assert "Open operations" in [link.proto.label for link in opened.get("page_link")]
+
+
 def test_a_price_says_in_words_what_it_is_worth(ctx: Context):
     text = words(page("metric_values", metric="conversion_rate"))
     assert "One percentage point more is worth $1,200.00 over the whole experiment." in text
@@ -386,6 +395,7 @@ def test_operations_show_sizes_and_who_changed_what(ctx: Context, uploaded: Expe
     assert "experimentAnalysis" in text
     assert "Experiment.created" in text or "created" in text
     assert "tests" in text
+    assert "was analysed" in text or "Waiting for their analysis" in text
 
 
 def test_the_trail_says_in_words_what_changed(ctx: Context, metric: str):
