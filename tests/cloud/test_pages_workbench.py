@@ -20,7 +20,7 @@ from rallyuxr.models.order import Merchant
 from rallyuxr.services import exports
 from rallyuxr.services.analyses import analyze_version
 from rallyuxr.services.context import Context, connect
-from rallyuxr.services.experiments import create_experiment, get_experiment
+from rallyuxr.services.experiments import create_experiment, get_experiment, move_status
 from rallyuxr.services.listing import list_experiments
 from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.metric_values import (
@@ -155,6 +155,24 @@ def test_the_overview_lists_an_experiment_with_its_interval(uploaded: Experiment
 
 def test_a_search_that_finds_nothing_says_what_to_do(uploaded: ExperimentDefinition):
     assert "Nothing matches" in words(page("overview", search="no such words anywhere"))
+
+
+def test_the_list_is_filtered_by_status_and_put_in_order(ctx: Context):
+    word = uuid4().hex[:6]
+    plans = [example_plan(f"{letter} {word}").model_copy(update={"data_source": "api"}) for letter in "bca"]
+    made = [create_experiment(ctx, plan) for plan in plans]
+    move_status(ctx, made[1].id, "running")
+    opened = page("overview", search=word)
+    assert listed(opened, word) == ["a", "c", "b"]  # the newest first
+    opened.selectbox(key="order").select("Name")
+    assert listed(shown(opened.run()), word) == ["a", "b", "c"]
+    opened.pills(key="status").set_value(["running"])
+    assert listed(shown(opened.run()), word) == ["c"]
+
+
+def listed(opened: AppTest, word: str) -> list[str]:
+    labels = [link.proto.label for link in opened.get("page_link")]
+    return [label.strip("*").split()[0] for label in labels if word in label]
 
 
 def test_many_experiments_are_paged(ctx: Context):
