@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from rallyuxr.dashboard import session, tables, widgets
+from rallyuxr.errors import Forbidden
 from rallyuxr.local import ensure_deployment
 from rallyuxr.settings import LOCAL_STAGE, Settings
 
@@ -36,7 +37,7 @@ def navigation() -> st.Page:
 
 
 def identity() -> None:
-    """Which deployment this is, and who is signed in; signing out works without a role too."""
+    """Which deployment this is, and who is signed in; who has no role is told so, with the way out beside it."""
     stage = Settings.from_environment().stage
     with st.sidebar:
         st.caption(
@@ -44,11 +45,22 @@ def identity() -> None:
             if stage == LOCAL_STAGE
             else f":material/cloud: Deployment **{stage}**"
         )
-        if session.sign_in_configured():
-            st.button("Sign out", on_click=st.logout, icon=":material/logout:")
+    try:
         caller = session.caller()
+    except Forbidden as refusal:
+        widgets.failure(refusal)
+        sign_out()
+        st.stop()
+    with st.sidebar:
+        sign_out()
         if caller.name:
             st.caption(f":material/person: {caller.name} ({caller.role})")
+
+
+def sign_out() -> None:
+    """The way out, where one signs in."""
+    if session.sign_in_configured():
+        st.button("Sign out", on_click=st.logout, icon=":material/logout:")
 
 
 st.set_page_config(page_title="RallyUXR", page_icon=IMAGES / "icon.svg", layout="wide")

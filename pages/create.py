@@ -22,7 +22,7 @@ with left:
     plan_form.when()
     plan_form.money(problems)
 with right:
-    planning_panel.panel(plan, prices)
+    planning_panel.panel(plan, prices, problems)
 plan_data.source()
 upload = plan_data.details(plan, prices, problems)
 launch.button(plan, upload, problems)

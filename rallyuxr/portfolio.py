@@ -118,7 +118,7 @@ def portfolio_impact(impacts: Iterable[Impact], *, confidence_level: float = 0.9
         total=math.fsum(totals),
         total_interval=_interval(math.fsum(totals), errors**2, dofs, p),
         winners=math.fsum(totals[won]),
-        reason=f"{MIN_EXPERIMENTS} experiments at least show how impacts scatter; there are {len(known)}",
+        reason=f"it takes {MIN_EXPERIMENTS} experiments to see how impacts scatter",
     )
     if len(known) < MIN_EXPERIMENTS:
         return plain

@@ -24,17 +24,23 @@ def panel(experiment: ExperimentDefinition, shown: ExperimentAnalysis) -> None:
         )
         return
     zone = session.time_zone()
+    names = {
+        key: f"{f.moment(row.analysis_timestamp, zone)}, data version {row.data_version}"
+        for key, row in others.items()
+    }
     chosen = st.selectbox(
         "Compare the newest analysis with",
         list(others),
-        format_func=lambda key: (
-            f"{f.moment(others[key].analysis_timestamp, zone)}, data version {others[key].data_version}"
-        ),
+        format_func=f.told_apart(names).__getitem__,
         key="compared analysis",
     )
     other = loaders.analysis(experiment.id, chosen)
     pair = {"Newest": shown, "Compared": other}
-    figure = figures.forest(list(_totals(pair)), f"Observed impact ({shown.economic_impact.currency})")
+    figure = figures.forest(
+        list(_totals(pair)),
+        f"Observed impact ({shown.economic_impact.currency})",
+        currency=shown.economic_impact.currency,
+    )
     widgets.chart(
         figures.mark_simulated(figure) if shown.data_source == "simulator" else figure,
         name="comparison",

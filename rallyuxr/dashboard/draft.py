@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 from pydantic import ValidationError
 
 from rallyuxr.dashboard.templates import TEMPLATES
 from rallyuxr.models import CreateExperiment
+from rallyuxr.models.experiment import OrderMeasure
 
 PREFIX = "plan "
 PLAN = "plan"
@@ -19,7 +20,7 @@ SENTENCES = {
     "metrics": "Choose 1 to 10 metrics; their ids are lower-case letters and underscores.",
     "currency": "Three capital letters, such as USD, EUR or JPY.",
     "endDate": "The last day must not be before the first, nor more than two years after it.",
-    "orders": "Choose merchants, of which some but not all are treated where merchants are the arms.",
+    "orders": "Choose merchants; where treated merchants stand against the others, some but not all are treated.",
 }
 
 
@@ -101,6 +102,16 @@ def plan() -> tuple[CreateExperiment | None, dict[str, str]]:
         }
 
 
+def usual_measure(metric_id: str) -> str:
+    """What a metric of this id most likely measures on orders.
+
+    >>> usual_measure("average_order_value"), usual_measure("conversion_rate"), usual_measure("orders")
+    ('average_order_value', 'conversion', 'orders_per_hour')
+    """
+    measures: tuple[str, ...] = get_args(OrderMeasure)
+    return next((one for one in measures if metric_id.startswith(one)), measures[0])
+
+
 def _field(place: tuple[int | str, ...], message: str) -> str:
     """Which field a problem belongs to; a problem of several fields says in its words which."""
     if place:
@@ -162,5 +173,5 @@ def _orders(chosen: list[str]) -> dict[str, Any]:
         "by": by,
         "merchants": value("merchants", []),
         "treatedMerchants": value("treated merchants", []) if by == "merchant" else [],
-        "measures": {metric_id: value(f"measure {metric_id}", "orders_per_hour") for metric_id in chosen},
+        "measures": {metric_id: value(f"measure {metric_id}", usual_measure(metric_id)) for metric_id in chosen},
     }

@@ -84,7 +84,7 @@ def _of_metric(
     impact = analysis.economic_impact.metric_breakdown.get(metric_id)
     metric, period = reading(analysis, metric_id), analysis.experiment_period
     currency = metric.currency
-    effect = metric.change(did.estimate.estimate)
+    effect, finding = metric.change(did.estimate.estimate), f.said(did.verdict.sentence)
     series = data.series.get(metric_id) if data else None
     shown = _arms(data, metric_id) if data else None
     if shown is not None:
@@ -93,7 +93,7 @@ def _of_metric(
             "Both arms over time",
             f"{metric_id}-arms",
             figures.arms(shown, did, period, unit=metric.unit, scale=metric.scale, zone=zone, axis=axis),
-            f"{metric.name} of treatment and control over time. The effect is {effect}: {did.verdict.sentence}",
+            f"{metric.name} of treatment and control over time. The effect is {effect}: {finding}",
         )
     if did.event_study.days:
         yield Exhibit(

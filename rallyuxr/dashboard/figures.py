@@ -111,7 +111,10 @@ def total_distribution(
     )  # fmt: skip
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
     if truth is not None:
-        figure.add_vline(x=truth, line={"color": TRUTH, "dash": "dash"}, annotation_text="Planted truth")
+        figure.add_scatter(
+            x=[truth, truth], y=[0, density.max()], mode="lines", line={"color": TRUTH, "dash": "dash"},
+            name="Planted truth", hoverinfo="x",
+        )  # fmt: skip
     return figure.update_xaxes(_money(currency)).update_yaxes(showticklabels=False, showgrid=False)
 
 
@@ -163,7 +166,7 @@ def detectable(days: Sequence[int], effects: Sequence[float], *, axis: str) -> g
     return figure
 
 
-def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:
+def forest(rows: Sequence[Estimate], axis: str, *, currency: str | None = None) -> go.Figure:
     """Values with intervals against zero, one a line, the first on top.
 
     Names and amounts stand above their lines, so that long ones leave the plot its width on a phone too.
@@ -187,15 +190,17 @@ def forest(rows: Sequence[Estimate], axis: str) -> go.Figure:
             text=f"{escape(name)}  <b>{escape(row.words.split(' (')[0])}</b>",
         )  # fmt: skip
         figure.add_shape(x0=0, x1=0, y0=line - 0.2, y1=line + 0.3, line={"color": NEUTRAL, "dash": "dot"})
+    if currency:
+        figure.update_xaxes(_money(currency))
     figure.update_yaxes(range=[len(rows) - 0.5, -0.9], showticklabels=False, showgrid=False, zeroline=False)
     return figure.update_layout(hovermode="closest", showlegend=False)
 
 
 def mark_simulated(figure: go.Figure) -> go.Figure:
-    """Say it in the figure itself, so that a saved picture says it too."""
-    corner = {"x": 1, "xref": "container", "xanchor": "right", "y": 0, "yref": "container", "yanchor": "bottom"}
-    label = {"text": "SIMULATED", "font": {"size": 11, "color": SIMULATED}, "pad": {"b": 6, "r": 8}}
-    return figure.update_layout(title={**corner, **label}, margin_b=24)
+    """Say it in the figure itself, under its axis, so that a saved picture says it too and nothing overlaps it."""
+    label = f'<span style="color:{SIMULATED};font-size:11px"><b>SIMULATED</b></span>'
+    title = figure.layout.xaxis.title.text
+    return figure.update_xaxes(title_text=f"{title}<br>{label}" if title else label)
 
 
 def _money(currency: str) -> dict[str, object]:

@@ -1,6 +1,8 @@
 """Numbers, money and times as a person reads them, aloud too. Nothing here touches Streamlit."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import floor, log10
@@ -11,8 +13,11 @@ from rallyuxr.models.currency import SYMBOLS, minor_digits
 
 MINUS: Final = "\u2212"
 ABSENT: Final = "—"
+SHORT_ID: Final = 6
 _SPOKEN: Final = {"%": "percentage point", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>$#~|]|:(?=[\w/+-]+[:\[])")
+_HYPHEN: Final = re.compile(r"(?<![\w.,)])-(?=(?:[$€£¥]|[A-Z]{3}\s?)?\d)")
+_NAMED: Final = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k"))
 
 
@@ -43,6 +48,30 @@ def short_money(amount: float | None, currency: str = "USD", *, signed: bool = F
             unit = size if suffix != "k" else 1e3
             return _sign(amount, signed) + currency_mark(currency) + f"{_digits(abs(amount) / unit)}{suffix}"
     return money(amount, currency, signed=signed)
+
+
+def about(amount: float | None, currency: str = "USD", *, signed: bool = False) -> str:
+    """An amount that is a projection: three digits, the size in a word.
+
+    >>> about(1362307.0), about(-627836.0), about(2096778.0, "EUR", signed=True), about(81.25)
+    ('$1.36 million', '−$628,000', '+€2.1 million', '$81.25')
+    """
+    if amount is None or abs(amount) < 1000:
+        return money(amount, currency, signed=signed)
+    rounded = float(f"{abs(amount):.3g}")
+    size, name = next(((size, f" {name}") for size, name in _NAMED if rounded >= size), (1.0, ""))
+    return _sign(amount, signed) + currency_mark(currency) + _digits(rounded / size) + name
+
+
+def about_interval(interval: Interval | None, currency: str = "USD") -> str:
+    """Both bounds of a projection.
+
+    >>> about_interval(Interval(lower=-627836, upper=2096778))
+    '−$628,000 to $2.1 million'
+    """
+    if interval is None:
+        return ABSENT
+    return f"{about(interval.lower, currency)} to {about(interval.upper, currency)}"
 
 
 def price(amount: Decimal, currency: str = "USD") -> str:
@@ -228,6 +257,31 @@ def plain(text: str) -> str:
     'ratio 1:2, at 14:05, \\\\:material/home:'
     """
     return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def said(sentence: str) -> str:
+    """A stored sentence as pages say it: its numbers with a minus, which a terminal's text does without.
+
+    >>> said("No effect: -$12 over 14 days (95% interval -$30.50 to -2); since 2025-01-15, a one-off of 3-4.")
+    'No effect: −$12 over 14 days (95% interval −$30.50 to −2); since 2025-01-15, a one-off of 3-4.'
+    """
+    return _HYPHEN.sub(MINUS, sentence)
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id, of which no two read alike: namesakes have as much of their ids behind them as it takes.
+
+    A list on a page hands back the text of what was chosen, so that one of two namesakes would open the other.
+
+    >>> told_apart({"tea-1": "Tea", "tea-2": "Tea", "9f3c21": "Coffee"})
+    {'tea-1': 'Tea (tea-1)', 'tea-2': 'Tea (tea-2)', '9f3c21': 'Coffee'}
+    """
+    counts = Counter(names.values())
+    shared = {one for one, name in names.items() if counts[name] > 1}
+    length = SHORT_ID
+    while len({one[:length] for one in shared}) < len(shared):
+        length += 1
+    return {one: f"{name} ({one[:length]})" if one in shared else name for one, name in names.items()}
 
 
 def words(name: str) -> str:

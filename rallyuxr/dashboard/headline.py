@@ -1,5 +1,6 @@
 """The top of the results page: the experiment, its verdict and what it was worth."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -40,8 +41,9 @@ def title(experiment: ExperimentDefinition) -> None:
 
 def verdict(analysis: ExperimentAnalysis) -> None:
     """One sentence: the number, its interval and the main doubt."""
-    with st.container(border=True):
-        st.subheader(f.plain(analysis.verdict.sentence), icon=OUTCOME_ICONS[analysis.verdict.outcome], anchor=False)
+    with st.container(border=True, key="verdict"):
+        sentence = f.plain(f.said(analysis.verdict.sentence))
+        st.subheader(sentence, icon=OUTCOME_ICONS[analysis.verdict.outcome], anchor=False)
 
 
 def dollars(impact: EconomicImpact, confidence_level: float, *, columns: int = 3) -> None:
@@ -78,11 +80,11 @@ def _observed(impact: EconomicImpact, level: str) -> tuple[str, str, str]:
 def _projected(impact: EconomicImpact, level: str) -> tuple[str, str, str]:
     if not impact.horizon_days:
         return "Projected", f.ABSENT, "A one-off effect is not carried into the future."
-    amount = f.money(impact.annualized_impact, impact.currency, signed=True)
+    amount = f.about(impact.annualized_impact, impact.currency, signed=True)
     return (
         f"Projected over {impact.horizon_days} days",
         amount,
-        f"{_interval(level, impact.annualized_interval, impact)}.",
+        f"{_interval(level, impact.annualized_interval, impact, f.about_interval)}.",
     )
 
 
@@ -98,10 +100,15 @@ def _paid_back(impact: EconomicImpact, level: str) -> tuple[str, str, str]:
     return "Return on cost", f.relative(impact.roi_percentage / 100), f"{level} {bounds}, {words}"
 
 
-def _interval(level: str, interval: Interval | None, impact: EconomicImpact) -> str:
+def _interval(
+    level: str,
+    interval: Interval | None,
+    impact: EconomicImpact,
+    in_words: Callable[[Interval | None, str], str] = f.money_interval,
+) -> str:
     if interval is None:
         return _absent(impact)
-    return f"{level} {f.money_interval(interval, impact.currency)}"
+    return f"{level} {in_words(interval, impact.currency)}"
 
 
 def _absent(impact: EconomicImpact) -> str:

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 import streamlit as st
 
 from rallyuxr.dashboard import draft, lifecycle, loaders, plan_data, plan_form, session, widgets
-from rallyuxr.dashboard.formatting import plain
+from rallyuxr.dashboard.formatting import plain, said
 from rallyuxr.errors import RallyError
 from rallyuxr.ingest import Upload
 from rallyuxr.models import CreateExperiment, ExperimentDefinition, MetricValue
@@ -51,7 +51,7 @@ def watch(prices: Mapping[str, MetricValue]) -> bool:
         lifecycle.watch_pipeline(experiment)
         _late_file(experiment, prices)
     else:
-        st.success(plain(experiment.finding.sentence), icon=":material/check_circle:")
+        st.success(plain(said(experiment.finding.sentence)), icon=":material/check_circle:")
         lifecycle.pipeline(experiment.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
 from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.formatting import MINUS, level, moment, money, number, relative
+from rallyuxr.dashboard.formatting import level, moment, money, number, relative
 from rallyuxr.errors import RallyError
 from rallyuxr.models.aggregate import AnalyticsGranularity, AnalyticsRow, Comparison, Freshness
 from rallyuxr.models.order import Merchant
@@ -77,14 +78,14 @@ def tiles(currency: str, now: AnalyticsRow, before: AnalyticsRow | None) -> None
     with st.container(horizontal=True):
         for label, amount, earlier in zip(_TILES, _amounts(now), _amounts(before), strict=True):
             shown = money(amount, currency) if label in _MONEY_TILES else number(amount)
-            st.metric(label, shown, _change(amount, earlier), border=True)
+            st.metric(label, shown, border=True, **_change(amount, earlier))
         if (conversion := _conversion(now)) is not None:
             hours = number(now.visit_hours)
             st.metric(
                 "Conversion",
                 level(100 * conversion, "%"),
-                _change(conversion, _conversion(before)),
                 border=True,
+                **_change(conversion, _conversion(before)),
                 help=f"Orders per visit in the {hours} hours whose visits were counted",
             )
 
@@ -113,11 +114,19 @@ def _register(merchant_id: str, name: str, time_zone: str, currency: str) -> Non
         st.rerun()
 
 
-def _change(amount: float | None, earlier: float | None) -> str | None:
-    """Relative to before, absent where there was nothing; with the hyphen by which a tile knows a fall."""
+def _change(amount: float | None, earlier: float | None) -> dict[str, Any]:
+    """What a tile says of the change, relative to before; nothing where there was nothing."""
     if amount is None or not earlier:
-        return None
-    return relative(amount / earlier - 1).replace(MINUS, "-")
+        return {}
+    moved = amount / earlier - 1
+    if not moved:
+        return {"delta": relative(moved), "delta_color": "off", "delta_arrow": "off"}
+    fell = moved < 0
+    return {
+        "delta": relative(moved),
+        "delta_color": "inverse" if fell else "normal",
+        "delta_arrow": "down" if fell else "up",
+    }
 
 
 def _conversion(row: AnalyticsRow | None) -> float | None:

@@ -24,7 +24,7 @@ def money(analysis: ExperimentAnalysis, data: ExperimentData | None) -> None:
 
 def choose(analysis: ExperimentAnalysis) -> str:
     """The metric to look at; part of the address, so that it can be linked to."""
-    names = {key: metric.name for key, metric in readings(analysis).items()}
+    names = f.told_apart({key: metric.name for key, metric in readings(analysis).items()})
     return st.selectbox("Metric", list(names), format_func=names.__getitem__, key="metric of the figures")
 
 

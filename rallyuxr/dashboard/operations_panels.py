@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import streamlit as st
 
+from rallyuxr.dashboard import audit_words, session, widgets
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard import session, widgets
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.errors import RallyError
 from rallyuxr.services import audit, exports, lag, operations, reconciliation
@@ -142,6 +142,7 @@ def audit_trail() -> None:
         return
     widgets.download("All as CSV", lambda: exports.audit_csv(entries), file_name="audit.csv", mime="text/csv")
     st.html(html_table([_entry(entry) for entry in entries[:200]]))
+    st.caption("The file holds every field before and after each change.")
     if len(entries) > 200:
         st.caption(f"The newest 200 of {len(entries):,}; the file holds all.")
 
@@ -149,13 +150,8 @@ def audit_trail() -> None:
 def _entry(entry: AuditEntry) -> dict[str, str]:
     return {
         "When": f.moment(entry.at, session.time_zone()),
-        "Who": entry.actor or "nobody signed in",
-        "What": f.words(entry.action),
+        "Who": audit_words.author(entry),
+        "What": audit_words.action(entry),
         "Of": entry.subject,
-        "Before": _fields(entry.before),
-        "After": _fields(entry.after),
+        "Change": audit_words.changes(entry.before, entry.after),
     }
-
-
-def _fields(values: dict[str, object] | None) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in (values or {}).items()) or f.ABSENT

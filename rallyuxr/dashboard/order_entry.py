@@ -6,11 +6,10 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import streamlit as st
 
 from rallyuxr.dashboard import session
-from rallyuxr.dashboard.formatting import moment, price
+from rallyuxr.dashboard.formatting import moment, plain, price
 from rallyuxr.errors import RallyError
 from rallyuxr.models.currency import minor_digits
 from rallyuxr.models.order import ORDER_STATUSES, Merchant, Order
@@ -18,7 +17,6 @@ from rallyuxr.services.orders import place_order
 
 LINES = "order lines"
 ORDER_ID = "order id"
-_FIRST_LINE = [{"Article": "", "Quantity": 1, "Unit price": 0.0}]
 _OUTCOMES = {
     "created": "Order {} is placed.",
     "updated": "Order {} is brought up to date.",
@@ -73,39 +71,68 @@ def details(merchant: Merchant, now: datetime) -> dict[str, Any]:
 
 
 def lines(merchant: Merchant) -> list[dict[str, Any]]:
-    """The articles, as typed so far."""
-    typed = st.data_editor(
-        pd.DataFrame(_FIRST_LINE),
-        num_rows="dynamic",
-        hide_index=True,
-        key=f"{LINES} {order_id()}",
-        column_config={
-            "Article": st.column_config.TextColumn(required=True),
-            "Quantity": st.column_config.NumberColumn(min_value=1, step=1, required=True),
-            "Unit price": st.column_config.NumberColumn(
-                f"Unit price ({merchant.currency})", min_value=0.0, format=_format(merchant), required=True
-            ),
-        },
+    """The articles, as typed so far: a row of fields each, which keep what a quick hand types."""
+    rows: list[int] = st.session_state.setdefault(LINES, [0])
+    typed = [_line(merchant, row, removable=len(rows) > 1) for row in rows]
+    st.button("Add an article", icon=":material/add:", on_click=_add_line)
+    return [line for line in typed if line["sku"]]
+
+
+def _line(merchant: Merchant, row: int, *, removable: bool) -> dict[str, Any]:
+    """One row's article, quantity and unit price; the price is None until there is one."""
+    step = 10 ** -minor_digits(merchant.currency)
+    article, quantity, unit_price, remove = st.columns([4, 2, 3, 1], vertical_alignment="bottom")
+    sku = article.text_input("Article", placeholder="what it is called", key=_line_key("article", row))
+    count = quantity.number_input("Quantity", min_value=1, step=1, key=_line_key("quantity", row))
+    amount = unit_price.number_input(
+        f"Unit price ({merchant.currency})",
+        min_value=0.0,
+        value=None,
+        step=step,
+        format=_format(merchant),
+        placeholder="of one",
+        key=_line_key("price", row),
     )
-    return [
-        {
-            "sku": row["Article"],
-            "quantity": int(row["Quantity"]),
-            "unitPrice": _decimal(row["Unit price"], merchant),
-        }
-        for row in typed.dropna().to_dict("records")
-        if row["Article"]
-    ]
+    if removable:
+        remove.button(
+            ":material/delete:",
+            on_click=_remove_line,
+            args=(row,),
+            key=_line_key("remove", row),
+            help=f"Remove {sku.strip() or 'this article'}",
+        )
+    return {
+        "sku": sku.strip(),
+        "quantity": int(count),
+        "unitPrice": None if amount is None else _decimal(amount, merchant),
+    }
+
+
+def _line_key(field: str, row: int) -> str:
+    return f"{field} {row} of {order_id()}"
+
+
+def _add_line() -> None:
+    rows = st.session_state[LINES]
+    st.session_state[LINES] = [*rows, max(rows) + 1]
+
+
+def _remove_line(row: int) -> None:
+    st.session_state[LINES] = [one for one in st.session_state[LINES] if one != row]
 
 
 def place(sent: dict[str, Any]) -> None:
     """Place the order, say what became of it, and begin the next."""
+    unpriced = [line["sku"] for line in sent["items"] if line["unitPrice"] is None]
+    if unpriced:
+        st.error(plain(f"Not placed: enter the unit price of {', '.join(unpriced)}."), icon=":material/error:")
+        return
     try:
         receipt = place_order(session.context(), sent)
     except RallyError as problem:
-        st.error(problem.message, icon=":material/error:")
+        st.error(plain(problem.message), icon=":material/error:")
         return
-    del st.session_state[ORDER_ID]
+    del st.session_state[ORDER_ID], st.session_state[LINES]
     st.toast(_OUTCOMES[receipt.outcome].format(receipt.order_id), icon=":material/check:")
     st.rerun()
 
@@ -132,7 +159,7 @@ def recent(orders: tuple[Order, ...]) -> None:
 
 def running_total(merchant: Merchant, sent: dict[str, Any]) -> str:
     """What the customer pays for the lines so far."""
-    goods = sum(line["quantity"] * Decimal(line["unitPrice"]) for line in sent["items"])
+    goods = sum(line["quantity"] * Decimal(line["unitPrice"] or 0) for line in sent["items"])
     return price(
         goods - Decimal(sent["discount"]) + Decimal(sent["shipping"]) + Decimal(sent["tax"]), merchant.currency
     )

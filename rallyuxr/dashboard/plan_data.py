@@ -1,6 +1,7 @@
 """Where a new experiment's data comes from: a file with its preview, the simulator with its truth, orders, API."""
 
 from collections.abc import Mapping
+from itertools import chain, cycle
 from typing import Any, get_args
 
 import pandas as pd
@@ -8,12 +9,13 @@ import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
 from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.draft import key, value
+from rallyuxr.dashboard.draft import key, usual_measure, value
 from rallyuxr.dashboard.plan_form import problem
 from rallyuxr.dashboard.reading import Reading
 from rallyuxr.dashboard.tables import html_table
 from rallyuxr.ingest import ReadOptions, Upload, inspect_results
-from rallyuxr.models import CreateExperiment, ExperimentPlan, MetricValue, OrdersPlan, SimulatedMetric
+from rallyuxr.models import CreateExperiment, ExperimentPlan, MetricValue, SimulatedMetric
+from rallyuxr.models.experiment import OrderMeasure
 from rallyuxr.services import merchants
 from rallyuxr.simulation import default_metric
 
@@ -23,7 +25,10 @@ SOURCES = {
     "orders": "Orders",
     "api": "API, later",
 }
-MAPPABLE = ("timestamp", "metric", "arm", "value", "sample_size", "unit", "period", "treated", "outcome")
+MAPPABLE = {
+    "Rows of hours or days": ("timestamp", "metric", "arm", "value", "sample_size"),
+    "Rows of units": ("unit", "period", "treated", "outcome"),
+}
 FORMS = (
     "CSV, Parquet or JSON: rows of timestamp, metric, arm, value and sample_size; the API's own record; or one row "
     "per unit and period with unit, period, treated and outcome."
@@ -53,8 +58,7 @@ def details(
     if chosen == "simulator":
         _simulator(prices)
     elif chosen == "orders":
-        _orders()
-        problem(found, "orders")
+        _orders(found)
     else:
         st.info("The experiment waits for its data: send it to POST /experiments/{id}/results.")
     return None
@@ -77,7 +81,7 @@ def file(plan: ExperimentPlan | None, prices: Mapping[str, MetricValue]) -> Uplo
         "value_types": {metric_id: price.value_type for metric_id, price in prices.items()},
         "now": session.connection().clock(),
         "time_zone": (zone or "").strip() or None,
-        "mapping": {name: column for name in MAPPABLE if (column := value(f"column of {name}"))},
+        "mapping": {name: column for name in chain(*MAPPABLE.values()) if (column := value(f"column of {name}"))},
     }
     with widgets.explained():
         upload = inspect_results(given.getvalue(), ReadOptions(**options))
@@ -99,16 +103,18 @@ def _preview(upload: Upload) -> None:
     if upload.header:
         st.dataframe(pd.DataFrame(upload.first_rows, columns=list(upload.header)), hide_index=True)
     with st.expander("Columns", expanded=upload.shape is None, icon=":material/view_column:"):
-        for name in MAPPABLE:
-            recognised = upload.columns.get(name, "no column")
-            st.selectbox(
-                f"Column of {name}",
-                upload.header,
-                index=None,
-                placeholder=f"recognised: {recognised}",
-                key=key(f"column of {name}"),
-                persist_state="session",
-            )
+        for form, names in MAPPABLE.items():
+            st.caption(f"{form} need:")
+            for name, place in zip(names, cycle(st.columns(3)), strict=False):
+                recognised = upload.columns.get(name)
+                place.selectbox(
+                    f"Column of {name}",
+                    upload.header,
+                    index=None,
+                    placeholder=f"found: {recognised}" if recognised else "not found, choose one",
+                    key=key(f"column of {name}"),
+                    persist_state="session",
+                )
     widgets.cautions(upload.warnings)
     if not upload.problems:
         st.markdown(
@@ -182,15 +188,16 @@ def truth(metric_id: str, before: float, planted: float, price: MetricValue | No
     return f"{metric.name} goes from {level(before)} to {level(before + planted)}, {metric.change(planted).strip()}"
 
 
-def _orders() -> None:
+def _orders(found: Mapping[str, str]) -> None:
     """Which merchants, where the arms come from, and what each metric measures."""
-    known = {one.merchant_id: one.name for one in merchants.list_merchants(session.connection())}
+    known = f.told_apart({one.merchant_id: one.name for one in merchants.list_merchants(session.connection())})
     if not known:
         widgets.empty("No merchants yet", "Register one on the page Order form first.")
         return
     chosen = st.multiselect(
         "Merchants", list(known), format_func=known.__getitem__, key=key("merchants"), persist_state="session"
     )
+    problem(found, "orders")
     ways = {"arm": "the arm on each order", "merchant": "treated merchants against the others"}
     st.session_state.setdefault(key("arms from"), "arm")
     by = st.radio(
@@ -204,11 +211,11 @@ def _orders() -> None:
             key=key("treated merchants"),
             persist_state="session",
         )
-    measures = get_args(get_args(OrdersPlan.model_fields["measures"].annotation)[1])
     for metric_id in value("metrics", []):
+        st.session_state.setdefault(key(f"measure {metric_id}"), usual_measure(metric_id))
         st.selectbox(
             f"{metric_id} measures",
-            measures,
+            get_args(OrderMeasure),
             format_func=f.words,
             key=key(f"measure {metric_id}"),
             persist_state="session",

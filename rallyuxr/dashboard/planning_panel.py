@@ -1,5 +1,6 @@
 """What the design can detect, in units and in money, before anything is created."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -19,16 +20,18 @@ HOURS_A_DAY = 24
 
 
 @st.fragment
-def panel(plan: CreateExperiment | None, prices: Mapping[str, MetricValue]) -> None:
+def panel(plan: CreateExperiment | None, prices: Mapping[str, MetricValue], problems: Mapping[str, str]) -> None:
     """A curve of detectable effects for one metric, and the point of this design."""
     st.subheader("What can this detect?", anchor=False)
     if plan is None:
-        st.caption("Choose a name, metrics and dates: this panel then says what effect the experiment would find.")
+        missing = ", ".join(f.words(re.sub("([A-Z])", r"_\1", name)).lower() for name in problems)
+        st.caption(f"What effect the experiment would find stands here once these are in order: {missing}.")
         return
+    names = {metric: prices[metric].name if metric in prices else metric for metric in plan.metrics}
     metric_id = st.selectbox(
         "Metric",
         plan.metrics,
-        format_func=lambda name: prices[name].name if name in prices else name,
+        format_func=f.told_apart(names).__getitem__,
         key="planned metric",
     )
     days = max(1, round((plan.end_date - plan.start_date) / timedelta(days=1)))
@@ -66,7 +69,7 @@ def _curve(plan: CreateExperiment, metric_id: str, days: int) -> PlanCurve:
 def _earlier(metric_id: str) -> dict[str, str]:
     """The analysed experiments with this metric, by id, the newest first."""
     known = portfolio_panels.all_experiments(portfolio.portfolio_state(session.connection()))
-    return {one.id: one.name for one in known if one.finding and metric_id in one.metrics}
+    return f.told_apart({one.id: one.name for one in known if one.finding and metric_id in one.metrics})
 
 
 def _stated(plan: CreateExperiment, metric_id: str) -> tuple[SimulatedMetric, int]:
@@ -84,7 +87,7 @@ def _stated(plan: CreateExperiment, metric_id: str) -> tuple[SimulatedMetric, in
 
 def _answer(curve: PlanCurve, days: int, price: MetricValue | None) -> None:
     point = next(point for point in curve.points if point.duration_days == days)
-    st.markdown(f"**{f.plain(point.sentence)}**")
+    st.markdown(f"**{f.plain(f.said(point.sentence))}**")
     if price and point.impact is not None:
         st.markdown(f.plain(f"That is {f.money(point.impact, price.currency)} over the {days} days."))
     if curve.required_days and value("source") == "simulator":

@@ -1,7 +1,6 @@
 """All experiments together: totals plain and shrunk, impacts with intervals, a list to search, sort and archive."""
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -18,6 +17,7 @@ from rallyuxr.store import Portfolio
 Experiments = tuple[ExperimentDefinition, ...]
 PAGE = 25
 MOST_BARS = 40
+EXACT, ROUNDED = (f.money, f.money_interval), (f.about, f.about_interval)
 ARCHIVED, FAILED = "outcome of the archiving", "failure of the archiving"
 ORDERS = {
     "Newest first": lambda one: -one.created_at.timestamp(),
@@ -48,12 +48,14 @@ def totals(found: Experiments) -> None:
                 widgets.simulated_badge()
             observed, projected = st.columns(2)
             with observed:
-                _total("Observed so far", worth.observed, worth)
+                _total("Observed so far", worth.observed, worth.currency, EXACT)
             with projected:
-                _total("Projected over each one's horizon", worth.projected, worth)
+                _total("Projected over each one's horizon", worth.projected, worth.currency, ROUNDED)
+            absent = worth.observed.reason
             st.caption(
-                f"{f.count(worth.counted, 'experiment')} counted. Shrunk totals take out the luck of the winners: "
-                "each impact is pulled to zero by as much as it is noise."
+                f"{f.count(worth.counted, 'experiment')} counted. "
+                + (f"No shrunk totals yet: {absent}. They" if absent else "Shrunk totals")
+                + " take out the luck of the winners: each impact is pulled to zero by as much as it is noise."
             )
     if waiting := [worth for worth in worths if worth.omitted]:
         st.caption(f"Without a total yet: {', '.join(map(_omitted, waiting))}.")
@@ -64,18 +66,17 @@ def _omitted(worth: Worth) -> str:
     return f"{f.count(worth.omitted, 'experiment')} in {worth.currency}{simulated}"
 
 
-def _total(title: str, impact: PortfolioImpact, worth: Worth) -> None:
+def _total(
+    title: str, impact: PortfolioImpact, currency: str, words: tuple[Callable[..., str], Callable[..., str]]
+) -> None:
+    amount, bounds = words
     with st.container(gap="xxsmall"):
-        st.metric(title, f.money(impact.total, worth.currency, signed=True))
-        st.caption(f.plain(f"95% interval {f.money_interval(impact.total_interval, worth.currency)}"))
+        st.metric(title, amount(impact.total, currency, signed=True))
+        st.caption(f.plain(f"95% interval {bounds(impact.total_interval, currency)}"))
         if impact.shrunk is None:
-            st.caption(f.plain(f"Shrunk: absent, {impact.reason}."))
             return
-        shrunk, interval = (
-            f.money(impact.shrunk, worth.currency, signed=True),
-            f.money_interval(impact.shrunk_interval, worth.currency),
-        )
-        st.markdown(f.plain(f"Shrunk: {shrunk} ({interval})"))
+        shrunk = amount(impact.shrunk, currency, signed=True)
+        st.markdown(f.plain(f"Shrunk: {shrunk} ({bounds(impact.shrunk_interval, currency)})"))
 
 
 def chosen(found: Experiments) -> Experiments:
@@ -102,12 +103,10 @@ def impacts(shown: Experiments) -> None:
         return
     for currency in sorted({one.currency for one in measured}):
         of_currency = [one for one in measured if one.currency == currency][:MOST_BARS]
-        counts = Counter(one.name for one in of_currency)
-        namesakes = {name for name, count in counts.items() if count > 1}
+        names = f.told_apart({one.id: one.name for one in of_currency})
+        bars = [_bar(one, names[one.id]) for one in of_currency]
         widgets.chart(
-            figures.forest(
-                [_bar(one, namesakes) for one in of_currency], f"Observed impact with its interval ({currency})"
-            ),
+            figures.forest(bars, f"Observed impact with its interval ({currency})", currency=currency),
             name=f"impact-by-experiment-{currency}",
             alt=f"Observed impact with its interval of {len(of_currency)} experiments in {currency}.",
         )
@@ -115,14 +114,12 @@ def impacts(shown: Experiments) -> None:
         st.caption(f"The first {MOST_BARS} in the chosen order; the list has all.")
 
 
-def _bar(one: ExperimentDefinition, namesakes: Collection[str]) -> figures.Estimate:
-    """One line of the chart; experiments of the same name are told apart by their ids."""
+def _bar(one: ExperimentDefinition, name: str) -> figures.Estimate:
+    """One line of the chart."""
     finding = one.finding
     assert finding is not None
     assert finding.total_impact is not None
-    label = f"{one.name} {one.id[:6]}" if one.name in namesakes else one.name
-    if one.is_simulated:
-        label += " (SIMULATED)"
+    label = f"{name} (SIMULATED)" if one.is_simulated else name
     amount = f.money(finding.total_impact, one.currency, signed=True)
     words = f"{amount} ({f.money_interval(_interval(one), one.currency)})"
     return figures.Estimate(label, finding.total_impact, finding.total_lower, finding.total_upper, words)
@@ -160,7 +157,7 @@ def _line(one: ExperimentDefinition) -> None:
             f"**{f.plain(f.money(one.finding.total_impact, one.currency, signed=True))}** "
             f"({f.plain(f.money_interval(_interval(one), one.currency))})"
         )
-        name.caption(f.plain(one.finding.sentence))
+        name.caption(f.plain(f.said(one.finding.sentence)))
 
 
 def _archiving(shown: Sequence[ExperimentDefinition]) -> None:
@@ -169,7 +166,11 @@ def _archiving(shown: Sequence[ExperimentDefinition]) -> None:
     if error := st.session_state.pop(FAILED, None):
         widgets.failure(error)
     marked = [one for one in shown if st.session_state.get(f"mark {one.id}") and one.status != "archived"]
-    if marked and session.caller().may("analyst"):
+    if not session.caller().may("analyst"):
+        return
+    if not marked:
+        st.caption("Tick experiments to archive them together.")
+    else:
         st.button(
             f"Archive {len(marked)} marked",
             icon=":material/archive:",
@@ -189,7 +190,7 @@ def _archive(marked: Sequence[ExperimentDefinition]) -> None:
     except RallyError as error:
         st.session_state[FAILED] = error
     if done:
-        st.session_state[ARCHIVED] = f"{done} archived. Nothing of them is deleted."
+        st.session_state[ARCHIVED] = f"{done} archived. Nothing of them is deleted; the status Archived shows them."
 
 
 def downloads() -> None:

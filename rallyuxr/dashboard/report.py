@@ -77,17 +77,17 @@ def _heading(experiment: ExperimentDefinition, made_at: datetime, zone: tzinfo, 
 def _verdict(analysis: ExperimentAnalysis) -> str:
     impact, currency = analysis.economic_impact, analysis.economic_impact.currency
     horizon = f"Projected over {impact.horizon_days} days" if impact.horizon_days else "Projected"
-    projected = f.money(impact.annualized_impact, currency, signed=True)
+    observed, projected = (
+        f.money(impact.total_impact, currency, signed=True),
+        f.about(impact.annualized_impact, currency, signed=True),
+    )
     cards = (
-        ("Observed impact", f.money(impact.total_impact, currency, signed=True), impact.total_interval),
-        (horizon, projected, impact.annualized_interval),
+        ("Observed impact", observed, f.money_interval(impact.total_interval, currency)),
+        (horizon, projected, f.about_interval(impact.annualized_interval, currency)),
     )
-    shown = "".join(
-        f"<div><h2>{name}</h2><b>{amount}</b><p>{f.money_interval(interval, currency)}</p></div>"
-        for name, amount, interval in cards
-    )
+    shown = "".join(f"<div><h2>{name}</h2><b>{amount}</b><p>{bounds}</p></div>" for name, amount, bounds in cards)
     truths = "".join(f"<li>{escape(sentence)}</li>" for sentence in evidence.truth_sentences(analysis))
-    return f'<p class="verdict">{escape(analysis.verdict.sentence)}</p><div class="cards">{shown}</div>' + (
+    return f'<p class="verdict">{escape(f.said(analysis.verdict.sentence))}</p><div class="cards">{shown}</div>' + (
         f"<h2>Against the planted truth</h2><ul>{truths}</ul>" if truths else ""
     )
 
@@ -101,7 +101,7 @@ def _metric(analysis: ExperimentAnalysis, data: ExperimentData | None, metric_id
     )
     return (
         f'<section class="metric"><h2>{escape(metric.name)}</h2>'
-        f"<p>{escape(did.verdict.sentence)}</p>"
+        f"<p>{escape(f.said(did.verdict.sentence))}</p>"
         + _figures(evidence.metric_exhibits(analysis, data, metric_id, zone=zone, daily=True))
         + f"<h3>How this number was made</h3>{tables.html_table(steps)}"
         f"<h3>Assumptions</h3><ul>{checks}</ul></section>"

@@ -6,27 +6,32 @@ from typing import Any
 
 import streamlit as st
 
+from rallyuxr.dashboard import dials, headline, widgets
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard import headline, widgets
 from rallyuxr.economics import reprice
 from rallyuxr.models import EconomicImpact, ExperimentAnalysis, ExperimentDefinition, PriceSnapshot, Projection
 
-HORIZON = (7, 1095)
+HORIZON = dials.Dial("Horizon in days", (7, 1095), (1, 3650), 1, format="%d")
+DECAY = dials.Dial("Percent of the effect lost in a year", (0.0, 95.0), (0.0, 99.9999), 1.0)
+COVERAGE_STEP = 0.05
+USUAL_COST = 1_000.0
+"""Where a cost's handle begins when neither a cost nor a total says of which size it is."""
 
 
 @st.fragment
 def panel(experiment: ExperimentDefinition, analysis: ExperimentAnalysis) -> None:
-    """Controls and the impact they give; only this part of the page reruns."""
+    """Sliders, fields for exact numbers and the impact they give; only this part of the page reruns."""
     stored = _stored(experiment, analysis)
     for key, value in stored.items():
         st.session_state.setdefault(key, value)
     st.caption("Change anything: the impact follows. Nothing is stored, and the analysis stays as it is.")
-    inputs, outcome = st.columns([2, 3], gap="large")
+    short = st.container(key="outcome in short")
+    inputs, outcome = st.columns(2, gap="large")
     with inputs:
         prices = {
             metric: _price(metric, price, analysis) for metric, price in analysis.metric_values_snapshot.items()
         }
-        projection = _projection(analysis)
+        projection = _projection(analysis, experiment.projection)
         cost = _cost(analysis)
         st.button(
             "Back to the stored values",
@@ -38,7 +43,8 @@ def panel(experiment: ExperimentDefinition, analysis: ExperimentAnalysis) -> Non
         )
     with outcome, widgets.explained():
         impact = reprice(analysis, prices, projection=projection, cost=cost)
-        _difference(analysis.economic_impact, impact)
+        with short:
+            _difference(analysis.economic_impact, impact)
         headline.dollars(impact, experiment.confidence_level, columns=1)
 
 
@@ -52,9 +58,9 @@ def _stored(experiment: ExperimentDefinition, analysis: ExperimentAnalysis) -> d
     planned, cost = experiment.projection, analysis.economic_impact.cost
     values = {
         "recurring": planned.recurring,
-        "horizon": min(max(planned.horizon_days, HORIZON[0]), HORIZON[1]),
+        "horizon": planned.horizon_days,
         "coverage": planned.coverage,
-        "decay": round(100 * planned.annual_decay),
+        "decay": min(round(100 * planned.annual_decay, 6), 99.9999),
         "has cost": cost is not None,
         "cost": None if cost is None else float(cost),
     }
@@ -69,36 +75,36 @@ def _restore(stored: Mapping[str, Any]) -> None:
 
 
 def _price(metric_id: str, stored: PriceSnapshot, analysis: ExperimentAnalysis) -> PriceSnapshot:
-    entered = st.number_input(
+    handle, step = dials.around(float(stored.dollars_per_unit))
+    setting = dials.Dial(
         f.plain(f"{stored.name}: {stored.currency} {f.per(stored.unit, stored.exposure)}"),
-        min_value=0.0,
-        step=10.0 ** (stored.dollars_per_unit.adjusted() - 1),
-        format="%.4g",
+        handle,
+        (0.0, None),
+        step,
         help=f.plain(f"Version {stored.version} says {f.price(stored.dollars_per_unit, stored.currency)}."),
-        key=_key(f"price of {metric_id}", analysis),
     )
+    entered = dials.dial(setting, key=_key(f"price of {metric_id}", analysis))
     return stored.model_copy(update={"dollars_per_unit": Decimal(str(entered))})
 
 
-def _projection(analysis: ExperimentAnalysis) -> Projection:
+def _projection(analysis: ExperimentAnalysis, planned: Projection) -> Projection:
     recurring = st.toggle(
         "The effect recurs", help="Off for a one-off, such as a campaign.", key=_key("recurring", analysis)
     )
-    once = not recurring
-    horizon = st.slider("Horizon in days", *HORIZON, disabled=once, key=_key("horizon", analysis))
-    coverage = st.number_input(
+    coverage = dials.Dial(
         "Coverage: all future traffic over the traffic treated",
-        0.01,
-        1000.0,
-        step=0.1,
-        disabled=once,
+        (COVERAGE_STEP, dials.around(max(planned.coverage, 1.0))[0][1]),
+        (1e-6, 1000.0),
+        COVERAGE_STEP,
         help="2 where half of the traffic was treated and all of it will be.",
-        key=_key("coverage", analysis),
     )
-    decay = st.slider(
-        "Share of the effect lost in a year", 0, 95, format="%d%%", disabled=once, key=_key("decay", analysis)
+    settings = {"horizon": HORIZON, "coverage": coverage, "decay": DECAY}
+    horizon, covered, decay = (
+        dials.dial(setting, key=_key(name, analysis), disabled=not recurring) for name, setting in settings.items()
     )
-    return Projection(recurring=recurring, horizon_days=horizon, coverage=coverage, annual_decay=decay / 100)
+    return Projection(
+        recurring=recurring, horizon_days=int(horizon), coverage=covered, annual_decay=round(decay / 100, 6)
+    )
 
 
 def _cost(analysis: ExperimentAnalysis) -> Decimal | None:
@@ -108,24 +114,25 @@ def _cost(analysis: ExperimentAnalysis) -> Decimal | None:
         help="Off: no cost is counted, and there is no return on it.",
         key=_key("has cost", analysis),
     )
-    entered = st.number_input(
-        f"Cost in {analysis.economic_impact.currency}",
-        min_value=0.0,
-        step=100.0,
-        format="%.12g",
-        disabled=not counted,
-        placeholder="none entered",
-        help="What the change cost to make and run.",
-        key=_key("cost", analysis),
+    impact = analysis.economic_impact
+    handle, step = dials.around(float(impact.cost or 0) or abs(impact.total_impact or 0) or USUAL_COST)
+    setting = dials.Dial(
+        f"Cost in {impact.currency}", handle, (0.0, None), step, help="What the change cost to make and run."
     )
+    entered = dials.dial(setting, key=_key("cost", analysis), disabled=not counted)
     return Decimal(str(entered)) if counted and entered else None
 
 
 def _difference(before: EconomicImpact, after: EconomicImpact) -> None:
+    """The outcome in a line, which stays in sight."""
     if before.total_impact is None or after.total_impact is None:
         return
-    moved = after.total_impact - before.total_impact
-    same = abs(moved) < 1e-9 * max(abs(before.total_impact), 1)
-    stored = f.money(before.total_impact, before.currency, signed=True)
-    text = "as stored" if same else f"{f.money(moved, after.currency, signed=True)} against the stored {stored}"
-    st.markdown(f"**Observed impact {f.plain(text)}**")
+    stored, now, moved = (
+        f.money(amount, after.currency, signed=True)
+        for amount in (before.total_impact, after.total_impact, after.total_impact - before.total_impact)
+    )
+    same = abs(after.total_impact - before.total_impact) < 1e-9 * max(abs(before.total_impact), 1)
+    text = f"as stored: {now}" if same else f"{now}, {moved} against the stored {stored}"
+    if after.annualized_impact is not None:
+        text += f". Projected {f.about(after.annualized_impact, after.currency, signed=True)}"
+    st.markdown(f"**Observed impact {f.plain(text)}.**")

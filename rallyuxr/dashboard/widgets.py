@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from rallyuxr.dashboard.figures import FONT
-from rallyuxr.dashboard.formatting import plain
+from rallyuxr.dashboard.formatting import plain, said, told_apart
 from rallyuxr.errors import Conflict, Forbidden, InvalidInput, NotConfigured, NotFound, RallyError, Unavailable
 from rallyuxr.models import Caution
 
@@ -58,7 +58,7 @@ def simulated_badge() -> None:
 def cautions(items: Iterable[Caution]) -> None:
     """What the reader must know, each sentence once."""
     for message in dict.fromkeys(item.message for item in items):
-        st.markdown(f":material/warning: {plain(message)}")
+        st.markdown(f":material/warning: {plain(said(message))}")
 
 
 def choose_by_address(
@@ -69,7 +69,7 @@ def choose_by_address(
     An id in the address that is not among the names is a choice too. Without one, the first is chosen if `first`,
     else none.
     """
-    linked = st.query_params.get(parameter)
+    names, linked = told_apart(names), st.query_params.get(parameter)
     options = list(names) if linked is None or linked in names or first else [linked, *names]
     known = options.index(linked) if linked in options else None
     key = f"{parameter} chosen, from {linked}"

@@ -59,6 +59,12 @@ def test_what_if_moves_the_figures_and_stores_nothing(walk: Visit, ctx: Context,
     price.fill("0.70")
     price.press("Enter")
     expect(page.get_by_text("against the stored")).to_be_visible()
+    handle = page.get_by_role("slider", name="Average order value")
+    expect(handle).to_have_value("0.7")
+    handle.press("ArrowRight")
+    expect(price).to_have_value("0.701")
+    page.get_by_role("slider", name="Coverage").press("ArrowRight")
+    expect(page.get_by_role("spinbutton", name="Coverage")).to_have_value("1.05")
     page.get_by_text("The change had a cost").click()
     expect(page.get_by_text("No cost was entered").last).to_be_visible()
     assert current_analysis(ctx, example.id) == before

@@ -36,6 +36,7 @@ def sign_in(
     browser: Browser,
     screen: Screen,
     console: Callable[[Page], None],
+    barriers: Barriers,
     tmp_path: Path,
 ):
     """Sign in with these claims at this path; the page is settled when it comes back."""
@@ -54,11 +55,11 @@ def sign_in(
             page.goto(app + path)
             settled(page)
             expect(page.get_by_test_id("stMetric")).to_have_count(0)
+            assert not barriers(page)
             page.get_by_role("button", name="Sign in").click()
-            expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=60_000)
+            expect(page.get_by_role("button", name="Sign out")).to_be_attached(timeout=60_000)
             page.goto(app + path)
             settled(page)
-            unfold(page)
             return page
 
         yield open_page
@@ -68,6 +69,7 @@ def test_a_viewer_reads_and_changes_nothing(
     sign_in: SignIn, example: ExperimentDefinition, picture: Picture, barriers: Barriers
 ):
     page = sign_in({"email": "vera@example.com", "email_verified": True}, f"/results?experiment={example.id}")
+    unfold(page)
     expect(page.get_by_text("vera@example.com (viewer)")).to_be_visible()
     expect(page.get_by_role("heading", name=example.name)).to_be_visible()
     expect(page.get_by_role("button", name="Re-run with today's prices")).to_have_count(0)
@@ -80,9 +82,12 @@ def test_an_analyst_may_run_again(sign_in: SignIn, example: ExperimentDefinition
     expect(page.get_by_role("button", name="Re-run with today's prices")).to_be_visible()
 
 
-def test_an_address_that_nobody_verified_opens_nothing(sign_in: SignIn, example: ExperimentDefinition):
+def test_an_address_that_nobody_verified_opens_nothing(
+    sign_in: SignIn, example: ExperimentDefinition, barriers: Barriers
+):
     page = sign_in({"email": "ann@example.com", "email_verified": False}, f"/results?experiment={example.id}")
     expect(page.get_by_text("has no role here")).to_be_visible()
     expect(page.get_by_test_id("stMetric")).to_have_count(0)
+    assert not barriers(page)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()

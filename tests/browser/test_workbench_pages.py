@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("path", ["/", "/create", "/metric_values", "/operations"])
+@pytest.mark.parametrize("path", ["/", "/create", "/metric_values", "/operations", "/order_form"])
 def test_every_page_reads_at_every_width_and_in_both_schemes(
     visit: Visit,
     barriers: Barriers,

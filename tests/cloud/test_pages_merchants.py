@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -92,10 +93,10 @@ def test_tiles_tell_the_range_and_its_change(ctx: Context) -> None:
     page = merchants_page(a_shop(ctx, 4, visits=200))
     # 28 days up to today, of which 27 had orders; 28 before, all of them with orders.
     assert tiles(page) == {
-        "Net sales": ("$1,080", "-3.57%"),
-        "Orders": ("108", "-3.57%"),
+        "Net sales": ("$1,080", "−3.57%"),
+        "Orders": ("108", "−3.57%"),
         "Average order value": ("$10.00", "0%"),
-        "New customers": ("0", "-100%"),  # all four came on the first of the days before
+        "New customers": ("0", "−100%"),  # all four came on the first of the days before
         "Conversion": ("2%", "0%"),
     }
 
@@ -123,3 +124,64 @@ def test_hours_and_last_year_are_a_choice(ctx: Context) -> None:
     assert not page.exception
     assert tiles(page)["Orders"] == ("54", "")
     assert any("Newest order" in caption.value for caption in page.caption)
+
+
+@pytest.mark.parametrize("name", ["merchants", "order_form"])
+def test_without_merchants_the_pages_say_what_to_do(own_account: Deployment, name: str) -> None:
+    opened = opened_page(name)
+    assert any("No merchants yet" in text.value for text in opened.markdown)
+
+
+@pytest.mark.parametrize("name", ["merchants", "order_form"])
+def test_a_cloud_that_does_not_answer_is_a_sentence_and_a_way_on(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    opened = opened_page(name)
+    assert any("Nothing was lost" in error.value for error in opened.error)
+    assert "Try again" in [button.label for button in opened.button]
+
+
+def test_an_order_of_two_articles_is_placed_once_each_has_a_price(ctx: Context) -> None:
+    merchant = add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4()}", name="Form"))
+    opened = opened_page("order_form", merchant=merchant.merchant_id)
+    labelled(opened.text_input, "Customer").set_value("ann@example.com")
+    labelled(opened.text_input, "Article").set_value("tea")
+    labelled(opened.number_input, "Quantity").set_value(2)
+    press(opened, "Add an article")
+    [first, second] = [field for field in opened.text_input if field.label == "Article"]
+    assert first.value == "tea"
+    second.set_value("cake")
+    prices = [field for field in opened.number_input if field.label == "Unit price (USD)"]
+    prices[0].set_value(4.5)
+    press(opened, "Place order")
+    assert [error.value for error in opened.error] == ["Not placed: enter the unit price of cake."]
+    prices = [field for field in opened.number_input if field.label == "Unit price (USD)"]
+    prices[1].set_value(3.0)
+    opened.run()
+    assert [tile.value for tile in opened.metric] == ["$12.00"]
+    press(opened, "Place order")
+    (order,) = recent_orders(ctx, merchant.merchant_id).orders
+    assert [(item.sku, item.quantity, item.unit_price) for item in order.items] == [
+        ("tea", 2, Decimal("4.5")),
+        ("cake", 1, Decimal(3)),
+    ]
+
+
+def opened_page(name: str, **address: str) -> AppTest:
+    opened = AppTest.from_file(str(ENTRYPOINT), default_timeout=SECONDS)
+    opened.switch_page(f"pages/{name}.py")
+    for key, value in address.items():
+        opened.query_params[key] = value
+    opened.run()
+    assert not opened.exception
+    return opened
+
+
+def labelled(fields: Any, label: str) -> Any:
+    return next(field for field in fields if field.label == label)
+
+
+def press(opened: AppTest, label: str) -> None:
+    labelled(opened.button, label).click().run()
+    assert not opened.exception

@@ -89,6 +89,16 @@ def test_without_a_choice_the_page_offers_the_experiments(analysed: ExperimentDe
     assert page.title[0].value == analysed.name
 
 
+def test_of_two_experiments_of_one_name_the_page_stays_with_its_own(ctx: Context):
+    first, second = upload(ctx, "Namesakes"), upload(ctx, "Namesakes")
+    for mine in (first, second):
+        page = results_page(mine.id)
+        labelled(page, "button", "Re-run with today's prices").click().run()
+        assert not page.exception
+        assert page.query_params["experiment"] in (mine.id, [mine.id])  # set or typed
+        assert page.selectbox[0].value == mine.id
+
+
 def test_the_verdict_and_the_money_come_first_with_their_intervals(analysed: ExperimentDefinition):
     page = results_page(analysed.id)
     assert not page.exception
@@ -139,6 +149,39 @@ def test_what_if_follows_the_price_and_goes_back(analysed: ExperimentDefinition)
     assert card(page, "Observed impact") == stored
 
 
+def test_what_if_slider_and_exact_number_stay_in_step(analysed: ExperimentDefinition):
+    page = results_page(analysed.id, "What if")
+    stored = card(page, "Observed impact")
+    labelled(page, "slider", "Average order value").set_value(0.7).run()
+    assert labelled(page, "number_input", "Average order value").value == 0.7
+    moved = card(page, "Observed impact")
+    assert moved != stored
+    labelled(page, "number_input", "Average order value").set_value(0.35).run()
+    assert labelled(page, "slider", "Average order value").value == 0.35
+    assert card(page, "Observed impact") == stored
+    labelled(page, "number_input", "Average order value").set_value(99.5).run()
+    assert (
+        labelled(page, "slider", "Average order value").value == labelled(page, "slider", "Average order value").max
+    )
+    assert labelled(page, "number_input", "Average order value").value == 99.5
+    assert not page.exception
+
+
+def test_what_if_coverage_cost_and_horizon_are_sliders_too(analysed: ExperimentDefinition):
+    page = results_page(analysed.id, "What if")
+    once = card(page, "Projected over 365 days")
+    labelled(page, "slider", "Coverage").set_value(2.0).run()
+    assert card(page, "Projected over 365 days") != once
+    labelled(page, "slider", "Cost in USD").set_value(8000.0).run()
+    assert "on a cost of $8,000" in texts(page)
+    labelled(page, "slider", "Horizon in days").set_value(90).run()
+    assert labelled(page, "number_input", "Horizon in days").value == 90
+    assert card(page, "Projected over 90 days") != once
+    labelled(page, "number_input", "Horizon in days").set_value(3650).run()
+    assert not page.exception
+    assert card(page, "Projected over 3650 days") != once
+
+
 def test_what_if_without_its_cost_there_is_no_return(analysed: ExperimentDefinition):
     page = results_page(analysed.id, "What if")
     assert card(page, "Return on cost") != "—"
@@ -170,6 +213,19 @@ def test_what_if_the_effect_is_a_one_off_nothing_is_projected(analysed: Experime
     assert card(page, "Projected over 730 days") != yearly
     labelled(page, "toggle", "The effect recurs").set_value(False).run()
     assert card(page, "Projected") == "—"
+
+
+def test_a_newer_data_version_is_shown_at_the_next_look_whatever_was_cached(ctx: Context):
+    mine = upload(ctx, "Published twice")
+    before = card(results_page(mine.id), "Observed impact")
+    newer = simulate(example_plan("Published twice", seed=77))
+    published = publish_results(ctx, mine.id, type(newer)(series=newer.series, source="upload"))
+    analyze_version(ctx, mine.id, published.data_version)
+    page = results_page(mine.id, "Money")
+    assert not page.exception
+    assert card(page, "Observed impact") != before
+    assert get_experiment(ctx, mine.id).finding.sentence in texts(page)
+    assert published.data_version == 2
 
 
 def test_a_cost_entered_later_gives_a_return(ctx: Context):

@@ -16,17 +16,20 @@ from rallyuxr.models import (
     UpdateMetricValue,
     ValidationRules,
 )
+from rallyuxr.models.order import Merchant
 from rallyuxr.services import exports
 from rallyuxr.services.analyses import analyze_version
 from rallyuxr.services.context import Context, connect
-from rallyuxr.services.experiments import create_experiment, get_experiment
+from rallyuxr.services.experiments import create_experiment, get_experiment, move_status
 from rallyuxr.services.listing import list_experiments
+from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.metric_values import (
     create_metric_value,
     get_metric_value,
     metric_history,
     update_metric_value,
 )
+from rallyuxr.services.progress import report_failure
 from rallyuxr.services.results import load_results, publish_results
 from rallyuxr.simulation import simulate
 from rallyuxr.store import RESULTS_GENERATOR
@@ -152,6 +155,24 @@ def test_the_overview_lists_an_experiment_with_its_interval(uploaded: Experiment
 
 def test_a_search_that_finds_nothing_says_what_to_do(uploaded: ExperimentDefinition):
     assert "Nothing matches" in words(page("overview", search="no such words anywhere"))
+
+
+def test_the_list_is_filtered_by_status_and_put_in_order(ctx: Context):
+    word = uuid4().hex[:6]
+    plans = [example_plan(f"{letter} {word}").model_copy(update={"data_source": "api"}) for letter in "bca"]
+    made = [create_experiment(ctx, plan) for plan in plans]
+    move_status(ctx, made[1].id, "running")
+    opened = page("overview", search=word)
+    assert listed(opened, word) == ["a", "c", "b"]  # the newest first
+    opened.selectbox(key="order").select("Name")
+    assert listed(shown(opened.run()), word) == ["a", "b", "c"]
+    opened.pills(key="status").set_value(["running"])
+    assert listed(shown(opened.run()), word) == ["c"]
+
+
+def listed(opened: AppTest, word: str) -> list[str]:
+    labels = [link.proto.label for link in opened.get("page_link")]
+    return [label.strip("*").split()[0] for label in labels if word in label]
 
 
 def test_many_experiments_are_paged(ctx: Context):
@@ -290,6 +311,14 @@ def test_what_was_created_can_be_cancelled(ctx: Context):
     assert get_experiment(ctx, waiting.id).status == "archived"
 
 
+def test_a_step_that_failed_says_why_and_where_to_go_on(ctx: Context):
+    waiting = create_experiment(ctx, example_plan("Stopped").model_copy(update={"data_source": "api"}))
+    report_failure(ctx, waiting.id, "data", "The simulator ran out of memory.")
+    opened = page("create", experiment=waiting.id)
+    assert "Data arrived failed: The simulator ran out of memory." in words(opened).replace("**", "")
+    assert "Open operations" in [link.proto.label for link in opened.get("page_link")]
+
+
 def test_a_price_says_in_words_what_it_is_worth(ctx: Context):
     text = words(page("metric_values", metric="conversion_rate"))
     assert "One percentage point more is worth $1,200.00 over the whole experiment." in text
@@ -384,6 +413,47 @@ def test_operations_show_sizes_and_who_changed_what(ctx: Context, uploaded: Expe
     assert "experimentAnalysis" in text
     assert "Experiment.created" in text or "created" in text
     assert "tests" in text
+    assert "was analysed" in text or "Waiting for their analysis" in text
+
+
+def test_the_trail_says_in_words_what_changed(ctx: Context, metric: str):
+    press(change(metric, 12.5), "Save this price")
+    opened = page("operations")
+    opened.text_input(key="audit subject").set_value(metric)
+    text = words(shown(opened.run()))
+    assert "Metric value changed" in text
+    assert "dollars per unit: 10 → 12.5" in text
+    assert "Decimal(" not in text
+
+
+def test_an_experiment_from_orders_says_what_is_missing_and_guesses_the_measure(ctx: Context):
+    shop = add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4().hex[:8]}", name="Tea for two"))
+    opened = fill(page("create"), "From orders")
+    opened.multiselect(key="plan metrics").set_value(["average_order_value"])
+    opened.segmented_control(key="plan source").set_value("orders")
+    shown(opened.run())
+    assert "stands here once these are in order: orders" in words(opened)
+    press(opened, "Create the experiment")
+    assert "Choose merchants;" in words(opened)
+    assert opened.selectbox(key="plan measure average_order_value").value == "average_order_value"
+    opened.multiselect(key="plan merchants").set_value([shop.merchant_id])
+    shown(opened.run())
+    press(opened, "Create the experiment")
+    (made,) = stored(ctx, "From orders")
+    assert made.orders.measures == {"average_order_value": "average_order_value"}
+
+
+def test_columns_of_other_names_are_mapped_by_hand(ctx: Context, uploaded: ExperimentDefinition):
+    content = results_file(ctx, uploaded).decode()
+    head, *rows = [line for line in content.splitlines() if not line.startswith("#")]
+    known = ("timestamp", "metric", "arm", "value", "sample_size")
+    renamed = ",".join(f"my {name}" if name in known else name for name in head.split(","))
+    opened = upload_form("\n".join([renamed, *rows]).encode(), f"Mapped {uuid4().hex[:6]}")
+    assert any("Nothing is stored until mended" in error.value for error in opened.error)
+    for name in known:
+        opened.selectbox(key=f"plan column of {name}").select(f"my {name}")
+    shown(opened.run())
+    assert "Ready" in words(opened)
 
 
 def test_the_trail_can_be_asked_for_one_subject(ctx: Context, uploaded: ExperimentDefinition):
