@@ -5,8 +5,9 @@ its work; inside a record, pydantic reads and writes them by the configuration h
 """
 
 from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter
@@ -20,6 +21,8 @@ def to_camel(name: str) -> str:
     return generated(name)
 
 
+A = TypeVar("A", bound="Answer")
+
 CONTRACT: "ConfigDict" = {
     "alias_generator": to_camel,
     "validate_by_name": True,
@@ -30,6 +33,31 @@ CONTRACT: "ConfigDict" = {
     "allow_inf_nan": False,
 }
 """The contract's camelCase, frozen, closed to unknown fields, free of NaN and infinity."""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+def answer(cls: type[A]) -> type[A]:
+    """Make an `Answer` a frozen dataclass of keywords whose fields are set all at once.
+
+    One by one, through `object.__setattr__` as frozen dataclasses do it, takes longer than to estimate them.
+    """
+    made: Any = dataclass(frozen=True, kw_only=True, init=False)(cls)
+    names = {one.name for one in fields(made)}
+    defaults = {one.name: one.default for one in fields(made) if one.default is not MISSING}
+    factories = {one.name: one.default_factory for one in fields(made) if one.default_factory is not MISSING}
+
+    def initialise(self: A, **values: Any) -> None:
+        own = self.__dict__
+        own.update(defaults)
+        own.update(values)
+        for name, make in factories.items():
+            if name not in values:
+                own[name] = make()
+        if own.keys() != names:
+            raise TypeError(f"{cls.__name__} has the fields {sorted(names)}; got {sorted(values)}")
+
+    made.__init__ = initialise
+    return cls
 
 
 class Answer:

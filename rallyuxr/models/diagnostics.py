@@ -1,11 +1,11 @@
 """Diagnostics: numbers with intervals, not green ticks. Each says in `reason` why it is absent."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from rallyuxr.models.contract import Answer, Timestamp
+from rallyuxr.models.contract import Answer, Timestamp, answer
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class EventStudy(Answer):
     """The treatment − control difference by day, relative to the reference period's mean difference.
 
@@ -24,7 +24,7 @@ class EventStudy(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class Slope(Answer):
     """A linear trend per day with its interval.
 
@@ -43,7 +43,7 @@ class Slope(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class Placebo(Answer):
     """The same analysis with a start date inside the baseline, where there was no effect to find."""
 
@@ -56,7 +56,7 @@ class Placebo(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class Autocorrelation(Answer):
     """How much hours remember: correlation at one hour and one day, and what it does to the interval.
 
@@ -69,7 +69,7 @@ class Autocorrelation(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class SampleRatio(Answer):
     """Whether the arms received the participants they should have; alarm below p = 0.001.
 
@@ -86,7 +86,7 @@ class SampleRatio(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class Coverage(Answer):
     """Which hours are there, and whether the windows hold whole weeks.
 
@@ -102,7 +102,7 @@ class Coverage(Answer):
     weekday_imbalance: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class DayInfluence(Answer):
     """How far the effect moves when one day is left out; the most influential days first."""
 
@@ -112,7 +112,7 @@ class DayInfluence(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class Diagnostics(Answer):
     """Everything a careful analyst would check about one metric."""
 

@@ -1,14 +1,14 @@
 """What an estimator answers: effect, uncertainty and the doubts, from one computation at one level."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
-from rallyuxr.models.contract import Answer
+from rallyuxr.models.contract import Answer, answer
 
 Estimator = Literal["difference_in_differences", "difference_in_means"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class Caution(Answer):
     """Something the reader must know about a number; `code` is stable, `message` a sentence."""
 
@@ -16,7 +16,7 @@ class Caution(Answer):
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class CellMeans(Answer):
     """The four window means behind a difference-in-differences; the pre cells are absent without a baseline."""
 
@@ -26,7 +26,7 @@ class CellMeans(Answer):
     control_post: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class RelativeEffect(Answer):
     """The effect over the absolute counterfactual mean of the treated arm, with an interval of its own.
 
@@ -41,7 +41,7 @@ class RelativeEffect(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class DidEstimate(Answer):
     """One effect with everything needed to judge it.
 
@@ -83,7 +83,7 @@ class DidEstimate(Answer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@answer
 class AlwaysValid(Answer):
     """An interval that may be looked at every hour while the experiment runs."""
 

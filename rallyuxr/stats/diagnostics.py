@@ -226,7 +226,7 @@ def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -
         _around_line(series[:, hours], used) for series in (influence.effect_contribution, influence.memory)
     )
     scale = np.maximum(np.abs(effect).max(axis=1), np.finfo(float).tiny)
-    cosines = max(long_run.MIN_COSINES, round(long_run.COSINE_RATE * length ** (2 / 3)))
+    cosines = long_run.number_of_cosines(length)
     with np.errstate(all="ignore"):
         noise = long_run.prewhitened_ewc(
             long_run.adjusted_contributions(

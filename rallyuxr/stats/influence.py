@@ -89,6 +89,12 @@ class InfluenceSeries:
             [np.add.reduce(self.used[:, window], axis=1, dtype=float) for window in self.windows], axis=1
         )
 
+    @cached_property
+    def total_hours(self) -> Array:
+        """(M,) hours with data in all windows."""
+        total: Array = np.add.reduce(self.hours_used, axis=1)
+        return total
+
     def combined(self, weights: Sequence[float] | Array) -> "InfluenceSeries":
         """The one effect Σ w·effect over the metrics, for instance their sum in dollars.
 
@@ -167,12 +173,14 @@ def influence_series(
         _refuse_infinite(values)
     weights = _weights(values, seen, counts)
     used = seen[0] & seen[1]
-    if not used.all():
+    some = None if used.all() else used
+    if some is not None:
         values = np.where(used, values, 0.0)
         weights = np.where(used, np.ones_like(values) if weights is None else weights, 0.0)
     with np.errstate(all="ignore"):
-        standing = None if weights is None else _standing(weights, used)
-        return _assembled(_arms(values, weights, used, start), standing, used, start)
+        arms = _arms(values, weights, some, start)
+        memory = _memory(arms, None if weights is None else _standing(weights, some), some, start)
+        return _assembled(arms, memory, used, start)
 
 
 def _weights(values: Array, seen: Mask, counts: tuple[Array | None, Array | None]) -> Array | None:
@@ -197,7 +205,7 @@ class _Arms(NamedTuple):
     level: Array
 
 
-def _arms(values: Array, weights: Array | None, used: Mask, start: int) -> _Arms:
+def _arms(values: Array, weights: Array | None, used: Mask | None, start: int) -> _Arms:
     """Weighted window means of (2, M, T), taken around a base so that a large offset costs no digits.
 
     Hours left out hold 0 in values and weights; no weights are equal ones.
@@ -223,34 +231,35 @@ def _arms(values: Array, weights: Array | None, used: Mask, start: int) -> _Arms
     return _Arms(base, means[0], means[1], deviation, contribution, level)
 
 
-def _means(values: Array, used: Mask) -> Array:
-    """Plain means over the used hours; the others hold 0."""
-    means: Array = np.add.reduce(values, axis=-1) / np.maximum(used.sum(axis=-1), 1)
+def _means(values: Array, used: Mask | None) -> Array:
+    """Plain means over the used hours, or all of them; the others hold 0."""
+    hours = values.shape[-1] if used is None else np.maximum(used.sum(axis=-1), 1)
+    means: Array = np.add.reduce(values, axis=-1) / hours
     return means
 
 
-def _standing(weights: Array, used: Mask) -> Array:
+def _standing(weights: Array, used: Mask | None) -> Array:
     """(M, T) quarter root of the participants behind a difference of two means, over its mean.
 
     Behind the difference stand the counts' harmonic sum, 1 / (1/n + 1/m). Hours left out are 0.
     """
     harmonic = weights[0] / (weights[0] + weights[1]) * weights[1]
-    root = np.sqrt(np.sqrt(harmonic if used.all() else np.where(used, harmonic, 0.0)))
+    root = np.sqrt(np.sqrt(harmonic if used is None else np.where(used, harmonic, 0.0)))
     standing: Array = root / _means(root, used)[:, None]
     return standing
 
 
-def _memory(arms: _Arms, standing: Array | None, used: Mask, start: int) -> Array:
+def _memory(arms: _Arms, standing: Array | None, used: Mask | None, start: int) -> Array:
     """The arms' difference around its window means, times what stands behind it, around its means again."""
     memory: Array = arms.deviation[0] - arms.deviation[1]
     if standing is not None:
         memory *= standing
         for window in (slice(0, start), slice(start, None)):
-            memory[:, window] -= _means(memory[:, window], used[:, window])[:, None]
-    return memory if used.all() else np.where(used, memory, 0.0)
+            memory[:, window] -= _means(memory[:, window], None if used is None else used[:, window])[:, None]
+    return memory if used is None else np.where(used, memory, 0.0)
 
 
-def _assembled(arms: _Arms, standing: Array | None, used: Mask, start: int) -> InfluenceSeries:
+def _assembled(arms: _Arms, memory: Array, used: Mask, start: int) -> InfluenceSeries:
     treatment, control = 0, 1
     contribution = np.empty((used.shape[0], 2, used.shape[1]))
     effect, counterfactual = contribution[:, 0], contribution[:, 1]
@@ -272,7 +281,7 @@ def _assembled(arms: _Arms, standing: Array | None, used: Mask, start: int) -> I
         estimate=estimate,
         counterfactual=counterfactual,
         contribution=contribution,
-        memory=_memory(arms, standing, used, start),
+        memory=memory,
         used=used,
         start=start,
         cell_means=means,

@@ -101,8 +101,9 @@ def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumV
     order = min(max_order, max(lengths) // 14)
     model = fit_autoregression(hours.memory, hours.windows, order)
     least = max(MIN_HOURS, max(lengths) / BORROWING_SHARE)
+    left = {length: _power(model.whitener, length) for length in set(lengths) if length >= least}
     measured = {
-        index: _cosine_variance(errors, COSINE_RATE, hours.cycle, model.whitener)
+        index: _cosine_variance(errors, COSINE_RATE, hours.cycle, left[lengths[index]])
         for index, errors in enumerate(hours.parts)
         if lengths[index] >= least
     }
@@ -308,21 +309,27 @@ def _in_order_of_lag(order: int) -> NDArray[np.intp]:
     return np.where(lag <= row, row * (order + 1) + row - lag, order)
 
 
-def _cosine_variance(
-    window: Array, rate: float, cycle: int = 1, whitener: Array | None = None
-) -> tuple[Array, int]:
+def _cosine_variance(window: Array, rate: float, cycle: int = 1, weights: Array | float = 1.0) -> tuple[Array, int]:
     """Ω (M, K, K) from the first rate·L^(2/3) cosine coefficients of (M, K, L), and their number.
 
-    The mean of their squares, or of |A|² times the squares where a whitener (M, P+1) is given.
+    It is the weighted mean of their squares; weights are (M, 1, coefficients).
     """
     length = window.shape[-1]
-    count = max(MIN_COSINES, round(rate * length ** (2.0 / 3.0)))
+    count = number_of_cosines(length, rate)
     coefficients = (window.reshape(-1, length) @ _cosines(length, count, cycle)).reshape(*window.shape[:-1], count)
-    weighted = coefficients / count
-    if whitener is not None:
-        response = (whitener @ _harmonics(length, count, whitener.shape[1])).reshape(-1, 2, count)
-        weighted *= np.add.reduce(response * response, axis=1)[:, None]
-    return weighted @ coefficients.swapaxes(-1, -2), count
+    return coefficients * (weights / count) @ coefficients.swapaxes(-1, -2), count
+
+
+def number_of_cosines(length: float, rate: float = COSINE_RATE) -> int:
+    """How many cosine coefficients of a window of so many hours count as low frequencies."""
+    return max(MIN_COSINES, round(rate * math.pow(length, 2.0 / 3.0)))
+
+
+def _power(whitener: Array, length: int) -> Array:
+    """(M, 1, coefficients) |A(ω)|² of a filter (M, P+1) at the frequencies of a window's cosines."""
+    count = number_of_cosines(length)
+    response = (whitener @ _harmonics(length, count, whitener.shape[1])).reshape(-1, 2, count)
+    return np.add.reduce(response * response, axis=1, keepdims=True)
 
 
 @lru_cache(maxsize=64)

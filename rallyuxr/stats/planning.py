@@ -163,7 +163,7 @@ def degrees_of_freedom(noise: Noise, design: Design) -> float:
     measured = [length for length in lengths if length >= least] or [max(lengths)]
     borrowed = sum(1.0 / length for length in lengths) - sum(1.0 / length for length in measured)
     variances = [1.0 / length + borrowed * (length == measured[0]) for length in measured]
-    cosines = [max(long_run.MIN_COSINES, round(long_run.COSINE_RATE * length ** (2 / 3))) for length in measured]
+    cosines = [long_run.number_of_cosines(length) for length in measured]
     squared_error = sum(2.0 * variance**2 / count for variance, count in zip(variances, cosines, strict=True))
     squared_error /= sum(variances) ** 2
     memory_error = 4.0 * _memory_uncertainty(noise.persistence, order) / sum(lengths)

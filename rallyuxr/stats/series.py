@@ -236,7 +236,7 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
         else:
             contributions = long_run.Contributions(errors, memory, influence.windows)
         noise = estimator.run(contributions)
-        spare_hours = influence.hours_used.sum(axis=1) - len(influence.windows)
+        spare_hours = influence.total_hours - len(influence.windows)
         dof = np.where(np.isinf(noise.dof), noise.dof, np.minimum(noise.dof, spare_hours))
         return _Noise(scale, noise.covariance, dof, noise.persistence, noise.memory_dof)
 
@@ -272,7 +272,7 @@ def _rows(influence: InfluenceSeries, noise: _Noise, confidence_level: float) ->
             estimate,
             influence.counterfactual,
             _absent_for_nan(influence.cell_means),
-            influence.hours_used.sum(axis=1),
+            influence.total_hours,
             std_error,
             noise.dof,
             statistic,
