@@ -49,6 +49,11 @@ def test_analysing_a_csv_needs_no_data_frame_library_and_no_cloud() -> None:
     assert loaded_after(code, (*NOT_FOR_LAMBDAS, "boto3")) == ""
 
 
+def test_estimating_effects_needs_no_validator() -> None:
+    code = "import rallyuxr, rallyuxr.stats.diagnostics; rallyuxr.did_series, rallyuxr.did_panel"
+    assert loaded_after(code, ("pydantic", *NOT_FOR_LAMBDAS)) == ""
+
+
 def test_publishing_without_a_named_deployment_touches_none() -> None:
     with pytest.raises(rallyuxr.NotConfigured, match="AWS_ENDPOINT_URL"):
         rallyuxr.publish_results("some-id", b"")
