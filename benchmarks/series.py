@@ -53,6 +53,7 @@ class Job:
     plan: ExperimentPlan
     span: Span
     grid: RegularGrid
+    days: tuple[datetime, ...]
     lag: int
 
     @property
@@ -95,7 +96,8 @@ def simulate(days_before: int, days_after: int, seed: int = 0) -> Job:
         baseline_days=days_before,
     )
     grid = regular_grid(series, span)
-    return Job(ExperimentData(series=series), plan, span, grid, int(4.0 * (length / 100.0) ** (2.0 / 9.0)))
+    days = tuple(START + timedelta(days=day) for day in range(-days_before, days_after))
+    return Job(ExperimentData(series=series), plan, span, grid, days, int(4.0 * (length / 100.0) ** (2.0 / 9.0)))
 
 
 def ours(job: Job, method: str = "auto") -> Answer:
@@ -104,8 +106,7 @@ def ours(job: Job, method: str = "auto") -> Answer:
     influence = influence_series(grid.treatment, grid.control, grid.post)
     estimates = estimates_from_influence(influence, method=method)  # type: ignore[arg-type]
     daily = daily_differences(grid)
-    days = tuple(START + timedelta(days=day - daily.start) for day in range(daily.difference.shape[1]))
-    studies = event_studies(daily, days)
+    studies = event_studies(daily, job.days)
     slopes = trend_slopes(grid, influence, daily, pre=True)
     return Answer(
         np.array([one.estimate for one in estimates]),
