@@ -73,5 +73,6 @@ def _steps(versions: Sequence[MetricValueVersion], price: MetricValue) -> go.Fig
     return figures.steps(
         [entry.updated_at for entry in oldest_first],
         [float(entry.dollars_per_unit) for entry in oldest_first],
+        until=session.connection().clock(),
         axis=f"{price.currency} per {f.one(price.unit)}",
     )
