@@ -149,11 +149,16 @@ class Estimate:
     words: str
 
 
-def steps(times: Sequence[datetime], values: Sequence[float], *, axis: str) -> go.Figure:
-    """A value that stays as it is until it is changed."""
-    figure = _frame(axis, "Time (UTC)")
-    trace = go.Scatter(x=list(times), y=list(values), mode="lines+markers", line={"shape": "hv"}, name=axis)
-    figure.add_trace(trace)
+def steps(times: Sequence[datetime], values: Sequence[float], *, until: datetime, axis: str) -> go.Figure:
+    """A value that stays as it is until it is changed; the newest holds `until` then. A dot for each change."""
+    figure = _frame(axis, "Time (UTC)").update_yaxes(rangemode="tozero")
+    line = {"shape": "hv", "color": TREATMENT}
+    figure.add_scatter(
+        x=[*times, max(until, times[-1])], y=[*values, values[-1]], mode="lines", line=line, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=list(times), y=list(values), mode="markers", marker={"color": TREATMENT, "size": 9}, name=axis
+    )
     figure.update_layout(showlegend=False)
     return figure
 

@@ -1,4 +1,4 @@
-"""Prices as they are and as they were."""
+"""Prices in words, and as they were."""
 
 from collections.abc import Sequence
 
@@ -30,23 +30,6 @@ def sentence(price: MetricValue) -> str:
     more = MORE[price.direction]
     worth = f.price(price.dollars_per_unit, price.currency)
     return f"One {f.one(price.unit)} {more} is worth {worth} {PER[price.exposure]}."
-
-
-def overview(prices: Sequence[MetricValue]) -> None:
-    """Every price in a line."""
-    zone = session.time_zone()
-    rows = [
-        {
-            "Metric": price.name,
-            "Worth": sentence(price),
-            "Category": f.words(price.category),
-            "In totals": "counts" if price.counts_toward_total else "does not count",
-            "Version": str(price.version),
-            "Changed": f.moment(price.last_updated, zone),
-        }
-        for price in prices
-    ]
-    st.html(html_table(rows))
 
 
 def pick(prices: Sequence[MetricValue]) -> MetricValue:
@@ -90,5 +73,6 @@ def _steps(versions: Sequence[MetricValueVersion], price: MetricValue) -> go.Fig
     return figures.steps(
         [entry.updated_at for entry in oldest_first],
         [float(entry.dollars_per_unit) for entry in oldest_first],
+        until=session.connection().clock(),
         axis=f"{price.currency} per {f.one(price.unit)}",
     )

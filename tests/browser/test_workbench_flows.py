@@ -12,7 +12,12 @@ from rallyuxr.models import CreateMetricValue, ExperimentDefinition, UpdateMetri
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment
 from rallyuxr.services.listing import list_experiments
-from rallyuxr.services.metric_values import create_metric_value, get_metric_value, update_metric_value
+from rallyuxr.services.metric_values import (
+    create_metric_value,
+    get_metric_value,
+    metric_history,
+    update_metric_value,
+)
 from rallyuxr.store import RESULTS_GENERATOR
 from rallyuxr.store.failures import Failure
 from tests.browser.conftest import Picture, Visit
@@ -157,13 +162,17 @@ def test_mistakes_are_said_beside_their_fields(walk: Visit):
     expect(page.get_by_text("Choose 1 to 10 metrics")).to_be_visible()
 
 
+def type_price(page: Page, metric: str, amount: str) -> None:
+    price = page.get_by_role("spinbutton", name=f"{metric}: one dollar more is worth, in USD")
+    price.fill(amount)
+    price.press("Enter")
+
+
 def test_a_price_is_previewed_and_a_conflict_decided(
     walk: Visit, picture: Picture, ctx: Context, metric: CreateMetricValue
 ):
     page = walk(f"/metric_values?metric={metric.metric_id}")
-    price = page.get_by_role("spinbutton", name="One dollar more is worth, in USD")
-    price.fill("12.5")
-    price.press("Enter")
+    type_price(page, metric.name, "12.5")
     expect(page.get_by_text("What $12.50 would do")).to_be_visible()
     update_metric_value(ctx, metric.metric_id, UpdateMetricValue(dollars_per_unit=Decimal(11)))
     page.get_by_role("button", name="Save this price").click()
@@ -177,11 +186,38 @@ def test_a_price_is_previewed_and_a_conflict_decided(
     settled(page)
 
 
+def test_two_prices_typed_quickly_are_saved_together(
+    walk: Visit, picture: Picture, ctx: Context, metric: CreateMetricValue
+):
+    other = metric.model_copy(update={"metric_id": f"{metric.metric_id}_b", "name": f"{metric.name} b"})
+    create_metric_value(ctx, other)
+    page = walk(f"/metric_values?metric={metric.metric_id}")
+    first, second = (
+        page.get_by_role("spinbutton", name=f"{one.name}: one dollar more is worth, in USD")
+        for one in (metric, other)
+    )
+    first.fill("12.5")
+    second.fill("20")
+    second.press("Enter")
+    expect(page.get_by_text("What $12.50 would do")).to_be_visible()
+    expect(page.get_by_text("What $20.00 would do")).to_be_visible()
+    first.fill("0")
+    first.press("Enter")
+    expect(page.get_by_text("A price is more than zero. Type another price.")).to_be_visible()
+    picture(page, "-a-rule-broken")
+    first.fill("13")
+    first.press("Enter")
+    page.get_by_role("textbox", name="Reason for the change").last.fill("new contract")
+    page.get_by_role("textbox", name="Reason for the change").last.press("Tab")
+    page.get_by_role("button", name="Save all 2 prices").click()
+    expect(page.get_by_text(f"{other.name} is now $20.00 (version 2)")).to_be_visible()
+    assert get_metric_value(ctx, metric.metric_id).dollars_per_unit == Decimal(13)
+    assert metric_history(ctx, other.metric_id)[0].change_reason == "new contract"
+
+
 def test_a_new_price_shows_every_experiment_it_would_move(walk: Visit, example: ExperimentDefinition):
     page = walk("/metric_values?metric=average_order_value")
-    price = page.get_by_role("spinbutton", name="One dollar more is worth, in USD")
-    price.fill("0.7")
-    price.press("Enter")
+    type_price(page, "Average order value", "0.7")
     expect(page.get_by_role("cell", name=example.name).first).to_be_visible()
 
 

@@ -63,7 +63,18 @@ def uploaded(ctx: Context) -> ExperimentDefinition:
 @pytest.fixture
 def metric(ctx: Context) -> str:
     """A price of its own for a test that changes it."""
-    name = "price_" + "".join(letter for letter in uuid4().hex if letter.isalpha())
+    return priced(ctx)
+
+
+@pytest.fixture
+def other(ctx: Context) -> str:
+    """A second one."""
+    return priced(ctx)
+
+
+def priced(ctx: Context, prefix: str = "price") -> str:
+    """A metric that is worth $10.00, between $1.00 and $100.00."""
+    name = f"{prefix}_" + "".join(letter for letter in uuid4().hex if letter.isalpha())
     request = CreateMetricValue(
         metric_id=name,
         name=name.replace("_", " "),
@@ -344,7 +355,12 @@ def test_a_new_price_shows_what_it_would_do_before_it_is_saved(ctx: Context, upl
 
 def change(metric: str, amount: float, reason: str = "new margin") -> AppTest:
     opened = page("metric_values", metric=metric)
+    return typed(opened, metric, amount, reason)
+
+
+def typed(opened: AppTest, metric: str, amount: float, reason: str = "new margin") -> AppTest:
     opened.number_input(key=f"price of {metric}").set_value(amount)
+    shown(opened.run())
     opened.text_input(key=f"reason {metric}").set_value(reason)
     return shown(opened.run())
 
@@ -376,6 +392,116 @@ def test_two_editors_see_both_prices_and_decide(ctx: Context, metric: str, decis
     if "Save this price" in [button.label for button in opened.button]:
         press(opened, "Save this price")
     assert get_metric_value(ctx, metric).dollars_per_unit == Decimal(price)
+
+
+def test_two_prices_are_changed_in_the_table_and_saved_together(ctx: Context, metric: str, other: str):
+    opened = typed(change(metric, 12.5, "margin"), other, 20, "contract")
+    assert f"#### {metric.replace('_', ' ')}: $10.00 → $12.50" in words(opened)
+    press(opened, "Save all 2 prices")
+    newest = [metric_history(ctx, name)[0] for name in (metric, other)]
+    assert [entry.version for entry in newest] == [2, 2]
+    assert [(entry.dollars_per_unit, entry.change_reason) for entry in newest] == [
+        (Decimal("12.5"), "margin"),
+        (Decimal(20), "contract"),
+    ]
+    assert all(f"{name.replace('_', ' ')} is now" in words(opened) for name in (metric, other))
+    assert "Type another price in the table" in words(opened)
+
+
+def test_a_conflict_in_one_price_does_not_stop_the_other_and_is_said(ctx: Context, metric: str, other: str):
+    opened = typed(change(metric, 12.5), other, 20)
+    update_metric_value(ctx, metric, UpdateMetricValue(dollars_per_unit=Decimal(11)))
+    press(opened, "Save all 2 prices")
+    assert get_metric_value(ctx, metric).dollars_per_unit == Decimal(11)
+    assert get_metric_value(ctx, other).dollars_per_unit == Decimal(20)
+    (refused,) = [error.value.replace("\\", "") for error in opened.error]
+    assert refused == f"{metric.replace('_', ' ')} is not saved: someone changed it first. Decide below."
+    assert "changed this price to $11.00 while you were typing (version 2, you saw 1). Yours is $12.50." in words(
+        opened
+    )
+    assert "Changed by someone else meanwhile" in words(opened)
+
+
+def test_a_price_that_breaks_its_rule_waits_while_the_others_can_be_saved(ctx: Context, metric: str, other: str):
+    opened = typed(change(metric, 0.5), other, 20)
+    text = words(opened)
+    assert "Rules: at least $1.00, at most $100.00, 2 decimal places." in text
+    assert "0.5 is below the smallest allowed price, 1" in text
+    assert "1 change cannot be saved yet" in text
+    press(opened, "Save this price")
+    assert get_metric_value(ctx, other).dollars_per_unit == Decimal(20)
+    assert get_metric_value(ctx, metric).version == 1
+    assert opened.number_input(key=f"price of {metric}").value == 0.5
+
+
+def test_nothing_is_worth_zero(ctx: Context, metric: str):
+    assert any("more than zero" in error.value for error in change(metric, 0).error)
+
+
+def test_undo_and_an_emptied_field_bring_the_stored_price_back(ctx: Context, metric: str):
+    opened = press(change(metric, 12.5), "Undo")
+    assert opened.number_input(key=f"price of {metric}").value == 10
+    typed(opened, metric, 12.5)
+    opened.number_input(key=f"price of {metric}").set_value(None)
+    shown(opened.run())
+    assert opened.number_input(key=f"price of {metric}").value == 10
+    assert "Type another price in the table" in words(opened)
+
+
+def test_a_field_that_nobody_typed_into_follows_the_stored_price(ctx: Context, metric: str):
+    opened = page("metric_values", metric=metric)
+    update_metric_value(ctx, metric, UpdateMetricValue(dollars_per_unit=Decimal(11)))
+    shown(opened.run())
+    assert opened.number_input(key=f"price of {metric}").value == 11
+    assert "while you were typing" not in words(opened)
+
+
+def test_what_is_typed_stays_through_paging_searching_and_other_pages(ctx: Context, metric: str):
+    for _ in range(26):
+        priced(ctx, "paged")
+    opened = change(metric, 12.5)
+    opened.text_input(key="find a price").set_value("paged")
+    shown(opened.run())
+    fields = [one.key for one in opened.number_input if one.key.startswith("price of ")]
+    assert len(fields) == 25
+    assert all(key.startswith("price of paged_") for key in fields)
+    assert "$10.00 → $12.50" in words(opened)
+    opened.number_input(key="page of prices").set_value(2)
+    shown(opened.run())
+    assert sum(one.key.startswith("price of paged_") for one in opened.number_input) >= 1
+    opened.switch_page("pages/operations.py")
+    shown(opened.run())
+    opened.switch_page("pages/metric_values.py")
+    shown(opened.run())
+    opened.text_input(key="find a price").set_value(metric)
+    shown(opened.run())
+    assert opened.number_input(key=f"price of {metric}").value == 12.5
+    assert opened.text_input(key=f"reason {metric}").value == "new margin"
+    press(opened, "Save this price")
+    assert metric_history(ctx, metric)[0].change_reason == "new margin"
+
+
+def test_prices_are_found_by_words_and_category(ctx: Context, metric: str):
+    for _ in range(11):
+        priced(ctx, "sought")
+    opened = page("metric_values")
+    opened.text_input(key="find a price").set_value("conversion %")
+    shown(opened.run())
+    assert [one.key for one in opened.number_input if one.key.startswith("price of ")] == [
+        "price of conversion_rate"
+    ]
+    opened.pills(key="categories of prices").set_value(["retention"])
+    assert "No metric matches" in words(shown(opened.run()))
+
+
+def test_a_viewer_reads_the_prices_without_fields(ctx: Context, metric: str, monkeypatch: pytest.MonkeyPatch):
+    from rallyuxr.dashboard import session
+
+    monkeypatch.setattr(session, "caller", lambda: session.Caller("vera", "viewer"))
+    opened = page("metric_values", metric=metric)
+    assert not [one for one in opened.number_input if one.key.startswith("price of ")]
+    assert "One dollar more is worth $10.00 over the whole experiment." in words(opened)
+    assert "Only administrators change prices." in words(opened)
 
 
 def test_a_metric_is_priced_from_the_form(ctx: Context):
