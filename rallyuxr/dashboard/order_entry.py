@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from rallyuxr.dashboard import session
-from rallyuxr.dashboard.formatting import moment, plain, price
+from rallyuxr.dashboard.formatting import moment, plain, price, words
 from rallyuxr.errors import RallyError
 from rallyuxr.models.currency import minor_digits
 from rallyuxr.models.order import ORDER_STATUSES, Merchant, Order
@@ -56,7 +56,9 @@ def details(merchant: Merchant, now: datetime) -> dict[str, Any]:
             persist_state="session",
         )
     with right:
-        status = st.selectbox("Status", ORDER_STATUSES, key=_field_key("status"), persist_state="session")
+        status = st.selectbox(
+            "Status", ORDER_STATUSES, format_func=words, key=_field_key("status"), persist_state="session"
+        )
         experiment_id = st.text_input(
             "Experiment id (optional)", key=_field_key("experiment"), persist_state="session"
         )

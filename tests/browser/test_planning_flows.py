@@ -103,6 +103,7 @@ def test_columns_of_other_names_are_mapped_by_a_quick_hand(
     page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_text("shape not recognised")).to_be_visible(timeout=30_000)
     picture(page, "-unknown")
+    settled(page)  # the window had another size for the picture, and lists close when it changes
     for column, foreign in FOREIGN.items():
         choose(page, f"Column of {column}", foreign)
     for column, foreign in FOREIGN.items():
