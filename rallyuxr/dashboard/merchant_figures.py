@@ -26,10 +26,14 @@ def over_time(analytics: Analytics, measure: Measure, *, title: str, until: date
     if analytics.comparison is not None:
         shift = analytics.range.first - analytics.comparison.first
         earlier = _points(analytics, analytics.comparison, measure, until)
-        _line(figure, earlier, shift, name="Compared with", colour=NEUTRAL, dash="dash")
+        _line(figure, earlier, shift, name="Comparison", colour=NEUTRAL, dash="dash")
     current = _points(analytics, analytics.range, measure, until)
     _line(figure, current, timedelta(), name="This range", colour=TREATMENT, dash="solid")
     return figure
+
+
+ABOVE = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "len": 0.5, "thickness": 8}
+"""A scale of colours above its chart, whose width it leaves to the chart on a phone too."""
 
 
 def hour_of_week(orders: NDArray[np.float64]) -> go.Figure:
@@ -40,10 +44,10 @@ def hour_of_week(orders: NDArray[np.float64]) -> go.Figure:
         x=[f"{hour:02d}:00" for hour in range(24)],
         y=WEEKDAYS,
         colorscale=[[0, "rgba(58, 134, 200, 0.06)"], [1, TREATMENT]],
-        colorbar={"title": "Orders an hour"},
+        colorbar=ABOVE | {"title": {"text": "Orders an hour", "side": "top"}},
         hovertemplate="%{y} %{x}<br>%{z:.2f} orders an hour<extra></extra>",
     )
-    return figure.update_yaxes(autorange="reversed")
+    return figure.update_yaxes(autorange="reversed").update_xaxes(dtick=4, tickangle=0)
 
 
 def shares(names: Sequence[str], amounts: Sequence[float], *, title: str) -> go.Figure:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from rallyuxr.dashboard import session
-from rallyuxr.dashboard.formatting import moment, plain, price
+from rallyuxr.dashboard.formatting import moment, plain, price, words
 from rallyuxr.errors import RallyError
 from rallyuxr.models.currency import minor_digits
 from rallyuxr.models.order import ORDER_STATUSES, Merchant, Order
@@ -37,21 +37,44 @@ def details(merchant: Merchant, now: datetime) -> dict[str, Any]:
     step = 10 ** -minor_digits(merchant.currency)
     left, middle, right = st.columns(3)
     with left:
-        customer = st.text_input("Customer", placeholder="customer id or address", key="customer")
-        channel = st.text_input("Channel", value="web", key="channel")
+        customer = st.text_input(
+            "Customer", placeholder="customer id or address", key=_field_key("customer"), persist_state="session"
+        )
+        channel = st.text_input("Channel", value="web", key=_field_key("channel"), persist_state="session")
     with middle:
-        day = st.date_input("Day", value=local.date(), max_value=local.date(), key="day")
+        day = st.date_input(
+            "Day",
+            value=local.date(),
+            max_value=local.date(),
+            key=_field_key("day", merchant.time_zone),
+            persist_state="session",
+        )
         clock = st.time_input(
-            f"Time ({merchant.time_zone})", value=local.time().replace(microsecond=0), key="clock"
+            f"Time ({merchant.time_zone})",
+            value=local.time().replace(microsecond=0),
+            key=_field_key("clock", merchant.time_zone),
+            persist_state="session",
         )
     with right:
-        status = st.selectbox("Status", ORDER_STATUSES, key="status")
-        experiment_id = st.text_input("Experiment id (optional)", key="experiment")
-        arm = st.radio("Arm", ["treatment", "control"], horizontal=True, key="arm") if experiment_id else None
+        status = st.selectbox(
+            "Status", ORDER_STATUSES, format_func=words, key=_field_key("status"), persist_state="session"
+        )
+        experiment_id = st.text_input(
+            "Experiment id (optional)", key=_field_key("experiment"), persist_state="session"
+        )
+        arm = (
+            st.radio(
+                "Arm", ["treatment", "control"], horizontal=True, key=_field_key("arm"), persist_state="session"
+            )
+            if experiment_id
+            else None
+        )
     amounts = {}
     for column, name in zip(st.columns(3), ("discount", "shipping", "tax"), strict=True):
         label = f"{name.capitalize()} ({merchant.currency})"
-        amounts[name] = column.number_input(label, min_value=0.0, step=step, format=_format(merchant), key=name)
+        amounts[name] = column.number_input(
+            label, min_value=0.0, step=step, format=_format(merchant), key=_field_key(name), persist_state="session"
+        )
     placed_at = datetime.combine(day, clock, tzinfo=ZoneInfo(merchant.time_zone))
     given = {
         "customerId": customer,
@@ -82,8 +105,12 @@ def _line(merchant: Merchant, row: int, *, removable: bool) -> dict[str, Any]:
     """One row's article, quantity and unit price; the price is None until there is one."""
     step = 10 ** -minor_digits(merchant.currency)
     article, quantity, unit_price, remove = st.columns([4, 2, 3, 1], vertical_alignment="bottom")
-    sku = article.text_input("Article", placeholder="what it is called", key=_line_key("article", row))
-    count = quantity.number_input("Quantity", min_value=1, step=1, key=_line_key("quantity", row))
+    sku = article.text_input(
+        "Article", placeholder="what it is called", key=_field_key("article", row), persist_state="session"
+    )
+    count = quantity.number_input(
+        "Quantity", min_value=1, step=1, key=_field_key("quantity", row), persist_state="session"
+    )
     amount = unit_price.number_input(
         f"Unit price ({merchant.currency})",
         min_value=0.0,
@@ -91,14 +118,15 @@ def _line(merchant: Merchant, row: int, *, removable: bool) -> dict[str, Any]:
         step=step,
         format=_format(merchant),
         placeholder="of one",
-        key=_line_key("price", row),
+        key=_field_key("price", row),
+        persist_state="session",
     )
     if removable:
         remove.button(
             ":material/delete:",
             on_click=_remove_line,
             args=(row,),
-            key=_line_key("remove", row),
+            key=_field_key("remove", row),
             help=f"Remove {sku.strip() or 'this article'}",
         )
     return {
@@ -108,8 +136,9 @@ def _line(merchant: Merchant, row: int, *, removable: bool) -> dict[str, Any]:
     }
 
 
-def _line_key(field: str, row: int) -> str:
-    return f"{field} {row} of {order_id()}"
+def _field_key(field: str, *place: object) -> str:
+    """The session's key of a field of this order: kept on other pages too, and empty again for the next order."""
+    return " ".join(map(str, (field, *place, "of", order_id())))
 
 
 def _add_line() -> None:

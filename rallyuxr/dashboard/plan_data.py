@@ -81,13 +81,29 @@ def file(plan: ExperimentPlan | None, prices: Mapping[str, MetricValue]) -> Uplo
         "value_types": {metric_id: price.value_type for metric_id, price in prices.items()},
         "now": session.connection().clock(),
         "time_zone": (zone or "").strip() or None,
-        "mapping": {name: column for name in chain(*MAPPABLE.values()) if (column := value(f"column of {name}"))},
     }
     with widgets.explained():
-        upload = inspect_results(given.getvalue(), ReadOptions(**options))
+        upload = _inspected(given.getvalue(), options)
         _preview(upload)
         return upload
     return None
+
+
+def _inspected(content: bytes, options: Mapping[str, Any]) -> Upload:
+    """The file, read with the columns chosen by hand; those of an earlier file count where this one has them."""
+    mapping = _mapping()
+    upload = inspect_results(content, ReadOptions(**options, mapping=mapping))
+    kept = {name: column for name, column in mapping.items() if column in upload.header}
+    if kept == mapping:
+        return upload
+    for name in mapping.keys() - kept:
+        st.session_state[key(f"column of {name}")] = None
+    return inspect_results(content, ReadOptions(**options, mapping=kept))
+
+
+def _mapping() -> dict[str, str]:
+    """Field → column, as chosen by hand."""
+    return {name: column for name in chain(*MAPPABLE.values()) if (column := value(f"column of {name}"))}
 
 
 def _preview(upload: Upload) -> None:
@@ -102,7 +118,8 @@ def _preview(upload: Upload) -> None:
     st.caption(f.plain(", ".join(fact for fact in facts if fact)))
     if upload.header:
         st.dataframe(pd.DataFrame(upload.first_rows, columns=list(upload.header)), hide_index=True)
-    with st.expander("Columns", expanded=upload.shape is None, icon=":material/view_column:"):
+    chosen = bool(_mapping())  # as long as a hand is at work here, the fields stay where they are
+    with st.expander("Columns", expanded=upload.shape is None or chosen, icon=":material/view_column:"):
         for form, names in MAPPABLE.items():
             st.caption(f"{form} need:")
             for name, place in zip(names, cycle(st.columns(3)), strict=False):

@@ -24,7 +24,8 @@ def panel(plan: CreateExperiment | None, prices: Mapping[str, MetricValue], prob
     """A curve of detectable effects for one metric, and the point of this design."""
     st.subheader("What can this detect?", anchor=False)
     if plan is None:
-        missing = ", ".join(f.words(re.sub("([A-Z])", r"_\1", name)).lower() for name in problems)
+        words = (f.words(re.sub("([A-Z])", r"_\1", name)).lower() for name in problems)
+        missing = ", ".join("merchants" if word == "orders" else word for word in words)
         st.caption(f"What effect the experiment would find stands here once these are in order: {missing}.")
         return
     names = {metric: prices[metric].name if metric in prices else metric for metric in plan.metrics}

@@ -170,14 +170,10 @@ def _archiving(shown: Sequence[ExperimentDefinition]) -> None:
         return
     if not marked:
         st.caption("Tick experiments to archive them together.")
-    else:
-        st.button(
-            f"Archive {len(marked)} marked",
-            icon=":material/archive:",
-            on_click=_archive,
-            args=(marked,),
-            type="primary",
-        )
+        return
+    with st.popover(f"Archive {len(marked)} marked", icon=":material/archive:", type="primary"):
+        st.write("Takes them out of the list and the totals for good. Nothing of them is deleted.")
+        st.button("Archive now", type="primary", on_click=_archive, args=(marked,))
 
 
 def _archive(marked: Sequence[ExperimentDefinition]) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from rallyuxr.models import CreateMetricValue, ExperimentDefinition, UpdateMetricValue
 from rallyuxr.services.context import Context
-from rallyuxr.services.experiments import create_experiment
+from rallyuxr.services.experiments import create_experiment, get_experiment
 from rallyuxr.services.listing import list_experiments
 from rallyuxr.services.metric_values import (
     create_metric_value,
@@ -246,3 +246,25 @@ def test_the_overview_leads_to_an_experiment(walk: Visit, picture: Picture, exam
     picture(page, "-list")
     page.get_by_role("link", name=example.name).first.click()
     expect(page.get_by_role("heading", name=example.name)).to_be_visible()
+
+
+def test_ticked_experiments_are_archived_together_and_found_again(walk: Visit, picture: Picture, ctx: Context):
+    group = f"Tidied {uuid4().hex[:6]}"
+    plans = [example_plan(f"{group} {place}") for place in ("first", "second", "third")]
+    made = [create_experiment(ctx, plan.model_copy(update={"data_source": "api"})) for plan in plans]
+    page = walk(f"/?search={group}")
+    page.get_by_role("tab", name="List").click()
+    for plan in plans[:2]:
+        page.locator("label").filter(has=page.get_by_role("checkbox", name=f"Mark {plan.name}")).click()
+    picture(page, "-ticked")
+    page.get_by_role("button", name="Archive 2 marked").click()
+    page.get_by_role("button", name="Archive now").click()
+    expect(page.get_by_text("2 archived")).to_be_visible()
+    expect(page.get_by_role("link", name=plans[0].name)).to_have_count(0)
+    expect(page.get_by_role("link", name=plans[2].name)).to_be_visible()
+    assert [get_experiment(ctx, one.id).status for one in made] == ["archived", "archived", "draft"]
+    picture(page, "-archived")
+    page.get_by_role("button", name="Archived").click()
+    expect(page.get_by_role("link", name=plans[0].name)).to_be_visible()
+    expect(page.get_by_role("link", name=plans[1].name)).to_be_visible()
+    expect(page.get_by_role("link", name=plans[2].name)).to_have_count(0)

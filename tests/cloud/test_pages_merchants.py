@@ -1,6 +1,6 @@
 """The merchants' page through the entrypoint: what it shows of one merchant, and nothing of another."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,38 @@ def test_an_order_of_two_articles_is_placed_once_each_has_a_price(ctx: Context) 
         ("tea", 2, Decimal("4.5")),
         ("cake", 1, Decimal(3)),
     ]
+
+
+def test_nothing_typed_is_lost_by_looking_at_another_page_and_the_next_order_begins_empty(ctx: Context) -> None:
+    merchant = add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4()}", name="Form"))
+    opened = opened_page("order_form", merchant=merchant.merchant_id)
+    yesterday = today(ctx) - timedelta(days=1)
+    labelled(opened.text_input, "Customer").set_value("ann@example.com")
+    labelled(opened.text_input, "Channel").set_value("store")
+    labelled(opened.date_input, "Day").set_value(yesterday)
+    labelled(opened.time_input, "Time (UTC)").set_value(time(9, 30))
+    labelled(opened.selectbox, "Status").set_value("refunded")
+    labelled(opened.text_input, "Experiment id (optional)").set_value("exp-1")
+    labelled(opened.number_input, "Shipping (USD)").set_value(3.5)
+    labelled(opened.text_input, "Article").set_value("tea")
+    labelled(opened.number_input, "Unit price (USD)").set_value(4.5)
+    opened.run()
+    labelled(opened.radio, "Arm").set_value("control")
+    opened.run()
+    opened.switch_page("pages/operations.py").run()
+    opened.switch_page("pages/order_form.py")
+    opened.query_params["merchant"] = merchant.merchant_id
+    opened.run()
+    assert [tile.value for tile in opened.metric] == ["$8.00"]
+    press(opened, "Place order")
+    (order,) = recent_orders(ctx, merchant.merchant_id).orders
+    assert order.time == datetime.combine(yesterday, time(9, 30), tzinfo=UTC)
+    assert (order.customer_id, order.channel, order.status) == ("ann@example.com", "store", "refunded")
+    assert (order.experiment_id, order.arm, order.shipping) == ("exp-1", "control", Decimal("3.5"))
+    assert [(item.sku, item.unit_price) for item in order.items] == [("tea", Decimal("4.5"))]
+    assert labelled(opened.text_input, "Customer").value == ""
+    assert labelled(opened.number_input, "Shipping (USD)").value == 0
+    assert labelled(opened.date_input, "Day").value == today(ctx)
 
 
 def opened_page(name: str, **address: str) -> AppTest:

@@ -201,7 +201,7 @@ def test_marked_experiments_are_archived_together(ctx: Context):
     for experiment in made:
         opened.checkbox(key=f"mark {experiment.id}").check()
     opened.run()
-    press(opened, "Archive 2 marked")
+    press(opened, "Archive now")
     assert {get_experiment(ctx, experiment.id).status for experiment in made} == {"archived"}
 
 
@@ -301,6 +301,25 @@ def test_a_good_file_is_published_with_its_experiment(ctx: Context, uploaded: Ex
     press(opened, "Create the experiment")
     (made,) = stored(ctx, name)
     assert load_results(ctx, made.id).data_version == 1
+
+
+def test_columns_chosen_for_one_file_count_in_another_only_where_it_has_them(
+    ctx: Context, uploaded: ExperimentDefinition
+):
+    header, rows = results_file(ctx, uploaded).decode().split("\n", 1)
+    foreign = header.replace("timestamp", "moment").replace("value", "height")
+    opened = upload_form(f"{foreign}\n{rows}".encode(), f"Two files {uuid4().hex[:6]}")
+    assert "Ready" not in words(opened)
+    opened.selectbox(key="plan column of timestamp").set_value("moment")
+    opened.selectbox(key="plan column of value").set_value("height")
+    shown(opened.run())
+    assert "Ready" in words(opened)
+    columns = next(expander for expander in opened.expander if expander.label == "Columns")
+    assert columns.proto.expanded, "it stays open while columns are chosen, though the file can be read already"
+    opened.file_uploader(key="plan-file").set_value(("own.csv", f"{header}\n{rows}".encode(), "text/csv"))
+    shown(opened.run())
+    assert "Ready" in words(opened)
+    assert opened.selectbox(key="plan column of timestamp").value is None
 
 
 def test_an_experiment_that_waits_for_its_file_takes_it_later(ctx: Context, uploaded: ExperimentDefinition):
@@ -558,7 +577,7 @@ def test_an_experiment_from_orders_says_what_is_missing_and_guesses_the_measure(
     opened.multiselect(key="plan metrics").set_value(["average_order_value"])
     opened.segmented_control(key="plan source").set_value("orders")
     shown(opened.run())
-    assert "stands here once these are in order: orders" in words(opened)
+    assert "stands here once these are in order: merchants" in words(opened)
     press(opened, "Create the experiment")
     assert "Choose merchants;" in words(opened)
     assert opened.selectbox(key="plan measure average_order_value").value == "average_order_value"
