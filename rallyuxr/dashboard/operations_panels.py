@@ -50,6 +50,8 @@ def _lag() -> None:
     elif found.last_took is not None:
         seconds = found.last_took / timedelta(seconds=1)
         st.caption(f"No data waits. The newest was analysed {f.number(seconds)} seconds after it was published.")
+    elif found.looked_at:
+        st.caption("None of the newest experiments has data yet.")
 
 
 def failures() -> None:

@@ -504,7 +504,7 @@ def test_prices_are_found_by_words_and_category(ctx: Context, metric: str):
     for _ in range(11):
         priced(ctx, "sought")
     opened = page("metric_values")
-    opened.text_input(key="find a price").set_value("conversion %")
+    opened.text_input(key="find a price").set_value("conversion_rate %")
     shown(opened.run())
     assert [one.key for one in opened.number_input if one.key.startswith("price of ")] == [
         "price of conversion_rate"
@@ -553,7 +553,8 @@ def test_operations_show_a_failure_and_send_it_through_again(ctx: Context):
     assert "sent through again" in words(opened)
 
 
-def test_operations_show_sizes_and_who_changed_what(ctx: Context, uploaded: ExperimentDefinition):
+def test_operations_show_sizes_and_who_changed_what(ctx: Context):
+    finished(ctx, "The newest of all")
     text = words(page("operations"))
     assert "experimentAnalysis" in text
     assert "Experiment.created" in text or "created" in text
