@@ -20,8 +20,7 @@ from rallyuxr.services.order_aggregates import aggregate_changes
 from rallyuxr.services.orders import place_orders, recent_orders
 from rallyuxr.services.visits import record_visits
 from rallyuxr.store import CountedHour
-from tests.browser.conftest import Barriers, Picture, Visit
-from tests.browser.workbench import WIDTHS
+from tests.browser.conftest import Barriers, Picture, Screen, Visit
 
 pytestmark = pytest.mark.browser
 DAYS = 60
@@ -74,12 +73,10 @@ def merchant(ctx: Context) -> Merchant:
     return shop
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_the_merchants_page_reads_at_every_width_and_in_both_schemes(
-    visit: Visit, picture: Picture, barriers: Barriers, merchant: Merchant, width: int, scheme: str
+    visit: Visit, picture: Picture, barriers: Barriers, merchant: Merchant, screen: Screen
 ):
-    page = visit(f"/merchants?merchant={merchant.merchant_id}", width=width, scheme=scheme)
+    page = visit(f"/merchants?merchant={merchant.merchant_id}", width=screen.width, scheme=screen.scheme)
     expect(page.get_by_test_id("stMetric")).to_have_count(5)
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(6)
     expect(page.get_by_test_id("stException")).to_have_count(0)

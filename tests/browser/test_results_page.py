@@ -10,7 +10,7 @@ from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, get_experiment
 from rallyuxr.services.metric_values import get_metric_value, update_metric_value
-from tests.browser.conftest import Barriers, Picture, Visit
+from tests.browser.conftest import Barriers, Picture, Screen, Visit
 from tests.browser.seeds import analysed_example, example_plan
 from tests.browser.workbench import OUTPUT, WIDTHS, go_to, settled
 
@@ -23,17 +23,10 @@ def open_section(page: Page, name: str) -> None:
     settled(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_every_section_reads_at_every_width_and_in_both_schemes(
-    visit: Visit,
-    picture: Picture,
-    barriers: Barriers,
-    example: ExperimentDefinition,
-    width: int,
-    scheme: str,
+    visit: Visit, picture: Picture, barriers: Barriers, example: ExperimentDefinition, screen: Screen
 ):
-    page = visit(f"/results?experiment={example.id}", width=width, scheme=scheme)
+    page = visit(f"/results?experiment={example.id}", width=screen.width, scheme=screen.scheme)
     expect(page.get_by_role("heading", name=example.name)).to_be_visible()
     expect(page.get_by_text("SIMULATED").locator("visible=true").first).to_be_visible()
     found: list[str] = []

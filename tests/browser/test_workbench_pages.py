@@ -3,25 +3,16 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Barriers, Picture, Visit
-from tests.browser.workbench import WIDTHS
+from tests.browser.conftest import Barriers, Picture, Screen, Visit
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("path", ["/", "/create", "/metric_values", "/operations", "/order_form"])
 def test_every_page_reads_at_every_width_and_in_both_schemes(
-    visit: Visit,
-    barriers: Barriers,
-    picture: Picture,
-    example: object,
-    path: str,
-    width: str,
-    scheme: str,
+    visit: Visit, barriers: Barriers, picture: Picture, example: object, path: str, screen: Screen
 ):
-    page = visit(path, width=WIDTHS[width], scheme=scheme)
+    page = visit(path, width=screen.width, scheme=screen.scheme)
     expect(page.get_by_test_id("stHeading").first).to_be_visible()
     picture(page)
     assert not barriers(page)
