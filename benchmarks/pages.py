@@ -104,13 +104,12 @@ def first_chart(browser: Browser, address: str) -> tuple[Page, float]:
 def next_chart(page: Page, metric: str) -> float:
     """Choose another metric; the seconds until a chart of it is drawn."""
     page.wait_for_timeout(1500)
-    before = page.locator(CHART).first.inner_html()
+    drawn = "chart => [...document.querySelectorAll(chart)].map(one => one.innerHTML).join()"
+    before = page.evaluate(drawn, CHART)
     page.get_by_role("combobox", name="Metric").click()
     began = time.perf_counter()
     page.get_by_role("option", name=metric, exact=True).click()
-    page.wait_for_function(
-        "([chart, before]) => document.querySelector(chart)?.innerHTML !== before", arg=[CHART, before]
-    )
+    page.wait_for_function(f"([chart, before]) => ({drawn})(chart) !== before", arg=[CHART, before])
     return time.perf_counter() - began
 
 
