@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rallyuxr.models.diagnostics import EventStudy
 from rallyuxr.stats.regular_grid import RegularGrid
-from rallyuxr.stats.series import ROUNDING
+from rallyuxr.stats.series import ROUNDING, absent_for_nan
 from rallyuxr.stats.student import t_quantile
 
 Array = NDArray[np.float64]
@@ -126,7 +126,8 @@ def event_studies(
         margin = critical[:, None] * std_error
         np.subtract(estimate, margin, out=lower)
         np.add(estimate, margin, out=upper)
-    rows = zip(*_absent_for_nan(columns), critical.tolist(), strict=True)
+    known = [[tuple(row) for row in rows] for rows in absent_for_nan(columns).tolist()]
+    rows = zip(*known, critical.tolist(), strict=True)
     baseline, moments = _reference(daily), tuple(days)
     return tuple(
         EventStudy(
@@ -259,11 +260,3 @@ def _reference(daily: DailyDifferences) -> str:
     if daily.start:
         return f"mean of the {daily.start} days before the start"
     return "none: without a baseline these are the arms' plain differences"
-
-
-def _absent_for_nan(columns: Array) -> list[list[tuple[float | None, ...]]]:
-    if np.isfinite(columns).all():
-        return [[tuple(row) for row in rows] for rows in columns.tolist()]
-    known = columns.astype(object)
-    known[~np.isfinite(columns)] = None
-    return [[tuple(row) for row in rows] for rows in known.tolist()]

@@ -271,7 +271,7 @@ def _rows(influence: InfluenceSeries, noise: _Noise, confidence_level: float) ->
         columns = (
             estimate,
             influence.counterfactual,
-            _absent_for_nan(influence.cell_means),
+            absent_for_nan(influence.cell_means),
             influence.total_hours,
             std_error,
             noise.dof,
@@ -358,7 +358,8 @@ def _no_error(row: _Row) -> str | None:
     return None
 
 
-def _absent_for_nan(values: Array) -> NDArray[Any]:
+def absent_for_nan(values: Array) -> NDArray[Any]:
+    """The values, None for what is not finite."""
     if np.isfinite(values).all():
         return values
     known = values.astype(object)
