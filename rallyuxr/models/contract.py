@@ -5,7 +5,7 @@ its work; inside a record, pydantic reads and writes them by the configuration h
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
@@ -37,23 +37,23 @@ CONTRACT: "ConfigDict" = {
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 def answer(cls: type[A]) -> type[A]:
-    """Make an `Answer` a frozen dataclass of keywords whose fields are set all at once.
+    """Make an `Answer` a dataclass of keywords, whose fields are set all at once.
 
-    One by one, through `object.__setattr__` as frozen dataclasses do it, takes longer than to estimate them.
+    The methods that `dataclass` would write and compile for each class, `Answer` has once for all; and setting the
+    fields one by one, as frozen dataclasses do, takes longer than to estimate them. A default that a factory makes
+    is frozen too, so one serves all.
     """
-    made: Any = dataclass(frozen=True, kw_only=True, init=False)(cls)
-    names = {one.name for one in fields(made)}
+    made: Any = dataclass(kw_only=True, init=False, repr=False, eq=False)(cls)
+    names = [one.name for one in fields(made)]
     defaults = {one.name: one.default for one in fields(made) if one.default is not MISSING}
-    factories = {one.name: one.default_factory for one in fields(made) if one.default_factory is not MISSING}
+    defaults |= {one.name: one.default_factory() for one in fields(made) if one.default_factory is not MISSING}
+    required, count = frozenset(names).difference(defaults), len(names)
 
     def initialise(self: A, **values: Any) -> None:
         own = self.__dict__
         own.update(defaults)
         own.update(values)
-        for name, make in factories.items():
-            if name not in values:
-                own[name] = make()
-        if own.keys() != names:
+        if len(own) != count or (required and not required <= values.keys()):
             raise TypeError(f"{cls.__name__} has the fields {sorted(names)}; got {sorted(values)}")
 
     made.__init__ = initialise
@@ -75,6 +75,25 @@ class Answer:
         """Read the answer back from `to_json`'s shape; raises `pydantic.ValidationError`."""
         read: Self = _ADAPTERS[cls].validate_python(data)
         return read
+
+    def _items(self) -> tuple[tuple[str, Any], ...]:
+        names: Any = type(self).__dataclass_fields__  # type: ignore[attr-defined]
+        return tuple((name, getattr(self, name)) for name in names)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return self.__dict__ == other.__dict__ if type(self) is type(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._items())
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}: use dataclasses.replace")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
 class _Adapters(dict[type[Answer], "TypeAdapter[Any]"]):

@@ -49,10 +49,10 @@ def trend_slopes(
     difference = daily.difference[:, days]
     if not difference.size:
         return (Slope(reason="no baseline"),) * len(difference)
-    slope, spread, count = _line(difference)
-    variance, dof = _omega_around_line(influence, hours, grid.periods_per_day)
     distance = difference.shape[1] / 2 + (daily.difference.shape[1] - daily.start if pre else daily.start) / 2
     with np.errstate(all="ignore"):
+        slope, spread, count = _line(difference)
+        variance, dof = _omega_around_line(influence, hours, grid.periods_per_day)
         std_error = np.sqrt(variance / grid.periods_per_day / spread)
         known = (count >= MIN_TREND_DAYS) & (std_error * np.sqrt(spread) > ROUNDING * daily.level)
         detectable = t_quantiles(0.5 + confidence_level / 2, dof) * std_error
@@ -205,15 +205,11 @@ def _windows(grid: RegularGrid) -> list[tuple[slice, int]]:
 def _line(difference: Array) -> tuple[Array, Array, NDArray[np.int64]]:
     """Least-squares slope per day, Σ (x - x̄)² and the days with data, each (M,)."""
     present = np.isfinite(difference)
-    count = present.sum(axis=1)
-    with np.errstate(all="ignore"):
-        position = np.where(present, np.arange(difference.shape[1]), 0.0)
-        centred = np.where(present, position - (position.sum(axis=1) / count)[:, None], 0.0)
-        level = np.where(present, difference, 0.0).sum(axis=1) / count
-        filled = np.where(present, difference - level[:, None], 0.0)
-        spread: Array = np.square(centred).sum(axis=1)
-        slope: Array = (centred * filled).sum(axis=1) / spread
-    return slope, spread, count
+    count = np.add.reduce(present, axis=1)
+    position = np.arange(difference.shape[1])
+    centred = np.where(present, position - (present @ position / count)[:, None], 0.0)
+    spread = np.vecdot(centred, centred)
+    return np.vecdot(centred, np.where(present, difference, 0.0)) / spread, spread, count
 
 
 def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -> tuple[Array, Array]:
@@ -221,28 +217,19 @@ def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -
     metrics, length = influence.used[:, hours].shape
     if length < 2 * long_run.MIN_HOURS:
         return np.full(metrics, np.nan), np.full(metrics, np.nan)
-    used = None if influence.seen is None else influence.seen[:, hours]
-    effect, memory = (
-        _around_line(series[:, hours], used) for series in (influence.effect_contribution, influence.memory)
-    )
-    scale = np.maximum(np.abs(effect).max(axis=1), np.finfo(float).tiny)
     cosines = long_run.number_of_cosines(length)
-    with np.errstate(all="ignore"):
-        noise = long_run.prewhitened_ewc(
-            long_run.adjusted_contributions(
-                (effect / scale[:, None])[:, None], memory, (slice(0, length),), used=used, periods_per_day=per_day
-            )
+    scale = influence.level[:, None]
+    noise = long_run.prewhitened_ewc(
+        long_run.adjusted_contributions(
+            influence.contribution[:, :1, hours] / scale[:, None],
+            influence.memory[:, hours] / scale,
+            (slice(0, length),),
+            used=None if influence.seen is None else influence.seen[:, hours],
+            periods_per_day=per_day,
+            line=True,
         )
-        variance = noise.covariance[:, 0, 0] * (scale * length) ** 2 / length
-    return variance * cosines / (cosines - 1), noise.dof
-
-
-def _around_line(series: Array, used: NDArray[np.bool_] | None) -> Array:
-    """Series (M, L) less their least-squares lines; hours that do not count stay 0."""
-    position = np.arange(series.shape[-1]) - (series.shape[-1] - 1) / 2
-    slope = series @ position / (position @ position)
-    around: Array = series - slope[..., None] * position
-    return around if used is None else np.where(used, around, 0.0)
+    )
+    return noise.covariance[:, 0, 0] * (influence.level**2 * length * cosines / (cosines - 1)), noise.dof
 
 
 def _no_slope(days: int) -> str:

@@ -65,11 +65,12 @@ def daily_differences(grid: RegularGrid) -> DailyDifferences:
     """Aggregate to days: hourly day dummies under hourly standard errors shrink them (see docs/diagnostics.md)."""
     per_day = grid.periods_per_day
     front, back = -grid.start % per_day, -(grid.times.size - grid.start) % per_day
-    used, complete = grid.used, bool(grid.used.all())
+    used, complete = grid.used, grid.complete
+    periods = np.ones(per_day)
 
     def by_day(values: Array) -> Array:
         padded = np.pad(values, ((0, 0), (front, back))) if front or back else values
-        sums: Array = np.add.reduce(padded.reshape(len(values), -1, per_day), axis=2)
+        sums: Array = padded.reshape(len(values), -1, per_day) @ periods
         return sums
 
     def mean(values: Array, weights: Array) -> Array:
@@ -78,11 +79,11 @@ def daily_differences(grid: RegularGrid) -> DailyDifferences:
         return by_day(weights * values) / by_day(weights)
 
     with np.errstate(all="ignore"):
-        arms = np.stack([mean(grid.treatment, grid.treatment_weight), mean(grid.control, grid.control_weight)])
+        arms = mean(grid.treatment, grid.treatment_weight), mean(grid.control, grid.control_weight)
         difference = arms[0] - arms[1]
         if not complete or front or back:
             difference = np.where(by_day(used.astype(float)) >= per_day / 2, difference, np.nan)
-        level = np.fmax.reduce(np.abs(arms), axis=(0, 2), initial=0.0)
+        level = np.fmax.reduce(np.fmax(*map(np.abs, arms)), axis=1, initial=0.0)
     return DailyDifferences(difference, (grid.start + front) // per_day, level)
 
 
@@ -111,21 +112,21 @@ def event_studies(
     Econometrics 34:1-17 (why a simultaneous band).
     """
     scatter = _scatter(daily)
-    days_seen = scatter.counts.sum(axis=1).astype(int).tolist()
     critical = np.array(
         [
             studentized_maximum_modulus(count, int(dof), confidence_level) if dof >= 1 else np.nan
-            for count, dof in zip(days_seen, np.minimum(scatter.dof, 1e4).tolist(), strict=True)
+            for count, dof in zip(scatter.days, np.minimum(scatter.dof, 1e4).tolist(), strict=True)
         ]
     )
-    estimate, std_error, lower, upper = columns = np.empty((4, *daily.difference.shape))
+    columns = np.empty((4, *daily.difference.shape))
+    std_error = columns[1]
     with np.errstate(all="ignore"):
-        np.subtract(daily.difference, scatter.means[:, :1] if daily.start else 0.0, out=estimate)
+        np.subtract(daily.difference, scatter.means[:, :1] if daily.start else 0.0, out=columns[0])
         np.sqrt(_contrast_variance(daily, scatter), out=std_error)
         std_error[~daily.present] = np.nan
         margin = critical[:, None] * std_error
-        np.subtract(estimate, margin, out=lower)
-        np.add(estimate, margin, out=upper)
+        np.subtract(columns[0], margin, out=columns[2])
+        np.add(columns[0], margin, out=columns[3])
     known = [[tuple(row) for row in rows] for rows in absent_for_nan(columns).tolist()]
     rows = zip(*known, critical.tolist(), strict=True)
     baseline, moments = _reference(daily), tuple(days)
@@ -179,8 +180,8 @@ def studentized_maximum_modulus(count: int, dof: int, confidence_level: float) -
 class _Scatter(NamedTuple):
     """How M metrics' days scatter around the means of their W windows."""
 
-    counts: Array
-    """(M, W) days with data."""
+    days: list[int]
+    """Days with data, by metric."""
     means: Array
     """(M, W), 0 where there is no day."""
     mean_variances: Array
@@ -202,9 +203,9 @@ def _scatter(daily: DailyDifferences) -> _Scatter:
     deviation = np.where(daily.present, daily.filled - means @ inside.T, 0.0)
     squares = np.vecdot(deviation, deviation)
     products = np.vecdot(deviation[:, 1:], deviation[:, :-1])
-    if len(daily.windows) > 1 and daily.start < deviation.shape[1]:
+    if 0 < daily.start < deviation.shape[1]:
         products -= deviation[:, daily.start] * deviation[:, daily.start - 1]  # neighbours of different windows
-    total = counts.sum(axis=1)
+    total = np.add.reduce(counts, axis=1)
     with np.errstate(all="ignore"):
         raw = products / squares
         memory = np.minimum(np.maximum(raw + (1.0 + 3.0 * raw) * inside.shape[1] / total, 0.0), MAX_DAILY_MEMORY)
@@ -213,11 +214,12 @@ def _scatter(daily: DailyDifferences) -> _Scatter:
         variance = squares / free
         dof = np.maximum(free * (1.0 - memory**2) / (1.0 + memory**2), 2.0)
     varies = np.sqrt(squares) > ROUNDING * daily.level
-    lacks = tuple(map(_no_scatter, total.astype(int).tolist(), varies.tolist()))
+    days = total.astype(int).tolist()
+    lacks = tuple(map(_no_scatter, days, varies.tolist()))
     usable = varies & (total >= MIN_DAYS)
     if not usable.all():
         variance, dof = np.where(usable, variance, np.nan), np.where(usable, dof, np.nan)
-    return _Scatter(counts, means, mean_variances, variance, memory, dof, lacks)
+    return _Scatter(days, means, mean_variances, variance, memory, dof, lacks)
 
 
 @lru_cache(maxsize=32)
@@ -237,8 +239,8 @@ def _no_scatter(days: int, varies: bool) -> str | None:
 
 def _mean_variance(memory: Array, count: Array) -> Array:
     """Variance of the mean of `count` days over the variance of one day: (1 + 2 Σ (1 - k/n) ρ^k) / n."""
-    left, days = 1.0 - memory, np.maximum(count, 1.0)
-    variance = ((1.0 + memory) - 2.0 * memory * (1.0 - memory**count) / (days * left)) / (left * days)
+    left = (1.0 - memory) * np.maximum(count, 1.0)
+    variance = ((1.0 + memory) - 2.0 * memory * (1.0 - memory**count) / left) / left
     return np.where(count > 0, variance, 0.0)
 
 

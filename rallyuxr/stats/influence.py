@@ -92,7 +92,9 @@ class InfluenceSeries:
     @cached_property
     def total_hours(self) -> Array:
         """(M,) hours with data in all windows."""
-        total: Array = np.add.reduce(self.hours_used, axis=1)
+        if self.seen is None:
+            return np.full(len(self.used), float(self.used.shape[1]))
+        total: Array = np.add.reduce(self.used, axis=1, dtype=float)
         return total
 
     def combined(self, weights: Sequence[float] | Array) -> "InfluenceSeries":
@@ -167,7 +169,7 @@ def influence_series(
     if rows[0].shape != rows[1].shape or rows[0].shape[1] != np.size(post):
         shapes = f"{rows[0].shape}, {rows[1].shape} and {np.size(post)}"
         raise InvalidInput(f"treatment, control and post have shapes {shapes}: they need the same hours")
-    values = np.stack(rows)
+    values = np.array(rows)
     seen = np.isfinite(values)
     if not seen.all():
         _refuse_infinite(values)
@@ -178,7 +180,7 @@ def influence_series(
         values = np.where(used, values, 0.0)
         weights = np.where(used, np.ones_like(values) if weights is None else weights, 0.0)
     with np.errstate(all="ignore"):
-        arms = _arms(values, weights, some, start)
+        arms = _arms(values, np.ones((1, 1, used.shape[1])) if weights is None else weights, start)
         memory = _memory(arms, None if weights is None else _standing(weights, some), some, start)
         return _assembled(arms, memory, used, start)
 
@@ -195,40 +197,33 @@ def _weights(values: Array, seen: Mask, counts: tuple[Array | None, Array | None
 
 
 class _Arms(NamedTuple):
-    """Both arms (2, ...): window means as base + mean, hourly deviations and contributions, largest value."""
+    """Both arms (2, ...): window means as mean + rest, hourly deviations and contributions, largest value."""
 
-    base: Array
     pre: Array
+    pre_rest: Array
     post: Array
+    post_rest: Array
     deviation: Array
     contribution: Array
     level: Array
 
 
-def _arms(values: Array, weights: Array | None, used: Mask | None, start: int) -> _Arms:
-    """Weighted window means of (2, M, T), taken around a base so that a large offset costs no digits.
+def _arms(values: Array, weights: Array, start: int) -> _Arms:
+    """Weighted window means of (2, M, T), each with what its rounding left out, so that an offset costs no digits.
 
-    Hours left out hold 0 in values and weights; no weights are equal ones.
+    Hours left out hold 0 in values and weights, which broadcast to the values.
     """
-    base = _means(values, used)
-    deviation = values - base[..., None]
-    contribution = np.empty_like(values)
-    means = []
+    deviation, share = np.empty_like(values), np.empty_like(weights)
+    means: list[Array] = []
     for window in (slice(0, start), slice(start, None)):
-        around, shares = deviation[..., window], contribution[..., window]
-        if weights is None:
-            mean = np.add.reduce(around, axis=-1) / around.shape[-1]
-            around -= mean[..., None]
-            np.divide(around, around.shape[-1], out=shares)
-        else:
-            weight = weights[..., window]
-            np.divide(weight, np.add.reduce(weight, axis=-1, keepdims=True), out=shares)
-            mean = np.vecdot(shares, around)
-            around -= mean[..., None]
-            shares *= around
-        means.append(mean)
+        around, within, shares = deviation[..., window], values[..., window], share[..., window]
+        np.divide(weights[..., window], np.add.reduce(weights[..., window], axis=-1, keepdims=True), out=shares)
+        mean = np.vecdot(shares, within)
+        np.subtract(within, mean[..., None], out=around)
+        means += [mean, np.vecdot(shares, around)]
     level = np.maximum(values.max(axis=-1, initial=0.0), -values.min(axis=-1, initial=0.0)).max(axis=0)
-    return _Arms(base, means[0], means[1], deviation, contribution, level)
+    pre, pre_rest, post, post_rest = means
+    return _Arms(pre, pre_rest, post, post_rest, deviation, share * deviation, level)
 
 
 def _means(values: Array, used: Mask | None) -> Array:
@@ -260,23 +255,24 @@ def _memory(arms: _Arms, standing: Array | None, used: Mask | None, start: int) 
 
 
 def _assembled(arms: _Arms, memory: Array, used: Mask, start: int) -> InfluenceSeries:
-    treatment, control = 0, 1
-    contribution = np.empty((used.shape[0], 2, used.shape[1]))
-    effect, counterfactual = contribution[:, 0], contribution[:, 1]
-    np.subtract(arms.contribution[treatment], arms.contribution[control], out=effect)
-    np.negative(effect[:, :start], out=effect[:, :start])
-    np.negative(effect[:, :start], out=counterfactual[:, :start])
-    counterfactual[:, start:] = arms.contribution[control, :, start:]
-    means = np.full((len(effect), 4), np.nan)
-    means[:, 1::2] = (arms.base + arms.post).T
+    treatment, control = arms.contribution
+    contribution = np.empty((len(used), 2, used.shape[1]))
+    contribution[:, 1, start:] = control[:, start:]
+    np.subtract(treatment[:, start:], control[:, start:], out=contribution[:, 0, start:])
+    np.subtract(treatment[:, :start], control[:, :start], out=contribution[:, 1, :start])
+    np.negative(contribution[:, 1, :start], out=contribution[:, 0, :start])
+    means = np.full((len(used), 4), np.nan)
+    means[:, 1::2] = (arms.post + arms.post_rest).T
     if start:
-        means[:, ::2] = (arms.base + arms.pre).T
-        changes = arms.post - arms.pre
-        estimate = changes[treatment] - changes[control]
-        counterfactual = means[:, 0] + changes[control]
+        means[:, ::2] = (arms.pre + arms.pre_rest).T
+        treated, untreated = arms.post - arms.pre
+        rests = arms.post_rest - arms.pre_rest
+        counterfactual = means[:, 0] + untreated
     else:
-        estimate = (arms.base[treatment] - arms.base[control]) + (arms.post[treatment] - arms.post[control])
+        treated, untreated = arms.post
+        rests = arms.post_rest
         counterfactual = means[:, 3]
+    estimate = (treated - untreated) + (rests[0] - rests[1])
     return InfluenceSeries(
         estimate=estimate,
         counterfactual=counterfactual,
@@ -291,9 +287,9 @@ def _assembled(arms: _Arms, memory: Array, used: Mask, start: int) -> InfluenceS
 
 def _start(post: ArrayLike) -> int:
     flags = np.asarray(post, dtype=bool)
-    if flags.ndim != 1 or not flags.any():
+    start = int(flags.argmax()) if flags.ndim == 1 and flags.size else 0
+    if flags.ndim != 1 or not flags[start : start + 1].all() or not flags.size:
         raise InvalidInput("post needs one flag an hour, true from the experiment's start on; none is true")
-    start = int(np.argmax(flags))
     if not flags[start:].all():
         raise InvalidInput("post turns back to false: give hours in time order, the baseline first")
     return start

@@ -41,11 +41,13 @@ class Contributions(NamedTuple):
     """One window after the other; together they span the T hours."""
     cycle: int = 1
     """Periods of the daily cycle that is still in the errors and that no cosine may see; 1 where there is none."""
+    line: bool = False
+    """Whether the errors still have a line that no cosine may see."""
 
     @property
-    def lengths(self) -> list[int]:
+    def lengths(self) -> tuple[int, ...]:
         """Hours in each window."""
-        return [window.stop - window.start for window in self.windows]
+        return tuple(window.stop - window.start for window in self.windows)
 
     @property
     def parts(self) -> list[Array]:
@@ -71,15 +73,20 @@ class Autoregression(NamedTuple):
 
     whitener: Array
     """(M, P+1): 1, -φ_1, ..., -φ_P, the filter that leaves e."""
-    persistence: Array
-    """(M,): Σφ."""
-    persistence_variance: Array
-    """(M,): sampling variance of that sum, within and between orders."""
+    remainder: Array
+    """(M,): 1 - Σφ."""
+    variance: Array
+    """(M,): sampling variance of Σφ, within and between orders."""
 
     @property
     def coefficients(self) -> Array:
         """(M, P): φ."""
         return -self.whitener[:, 1:]
+
+    @property
+    def persistence(self) -> Array:
+        """(M,): Σφ."""
+        return 1.0 - self.remainder
 
 
 def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumVariance:
@@ -98,34 +105,41 @@ def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumV
     Journal of Business & Economic Statistics 36:541-559.
     """
     lengths = hours.lengths
-    order = min(max_order, max(lengths) // 14)
-    model = fit_autoregression(hours.memory, hours.windows, order)
-    least = max(MIN_HOURS, max(lengths) / BORROWING_SHARE)
-    left = {length: _power(model.whitener, length) for length in set(lengths) if length >= least}
-    measured = {
-        index: _cosine_variance(errors, COSINE_RATE, hours.cycle, left[lengths[index]])
-        for index, errors in enumerate(hours.parts)
-        if lengths[index] >= least
-    }
-    lender = next(iter(measured))
-    weights = {index: float(lengths[index]) for index in measured}
-    for index, length in enumerate(lengths):
-        if index not in measured:
-            weights[lender] += lengths[lender] ** 2 / length
-    parts = [(weights[index] * omega, cosines) for index, (omega, cosines) in measured.items()]
-    recolour = 1.0 / np.maximum(1.0 - model.persistence, UNIT_ROOT_DISTANCE / sum(lengths))
-    covariance = sum(part for part, _ in parts) * (recolour * recolour)[:, None, None]
-    memory_error = 4.0 * model.persistence_variance * recolour**2
+    model = fit_autoregression(hours.memory, hours.windows, min(max_order, max(lengths) // 14))
+    measured = _measured(lengths)
+    left = {length: _left(model.whitener, length) for length in {lengths[index] for index, _ in measured}}
+    parts = []
+    for index, weight in measured:
+        errors, length = hours.errors[..., hours.windows[index]], lengths[index]
+        cosines = _cosines(length, number_of_cosines(length), hours.cycle, hours.line)
+        parts.append((weight * _cosine_variance(errors, cosines, left[length]), cosines.shape[1]))
+    recolour = 1.0 / np.maximum(model.remainder, UNIT_ROOT_DISTANCE / sum(lengths))
+    squared = recolour * recolour
+    memory_error = 4.0 * model.variance * squared
     dof = np.maximum(2.0 / (_relative_error(parts) + memory_error), MIN_DOF)
+    covariance = sum(part for part, _ in parts) * squared[:, None, None]
     return SumVariance(covariance, dof, model.persistence, 2.0 / memory_error)
+
+
+@lru_cache(maxsize=32)
+def _measured(lengths: tuple[int, ...]) -> tuple[tuple[int, float], ...]:
+    """The windows whose Ω is measured, and what it is multiplied by; too short a window borrows the first one's."""
+    least = max(MIN_HOURS, max(lengths) / BORROWING_SHARE)
+    weights = {index: float(length) for index, length in enumerate(lengths) if length >= least}
+    lender = min(weights)
+    for index, length in enumerate(lengths):
+        if index not in weights:
+            weights[lender] += lengths[lender] ** 2 / length
+    return tuple(weights.items())
 
 
 def ewc(hours: Contributions) -> SumVariance:
     """Equal-weighted-cosine variance per window without prewhitening (Lazarus et al. 2018)."""
     parts = []
-    for errors in hours.parts:
-        omega, cosines = _cosine_variance(errors, 0.4)
-        parts.append((omega * errors.shape[-1], cosines))
+    for errors, length in zip(hours.parts, hours.lengths, strict=True):
+        cosines = _cosines(length, number_of_cosines(length, 0.4))
+        count = cosines.shape[1]
+        parts.append((_cosine_variance(errors, cosines, length / count), count))
     return _satterthwaite(parts)
 
 
@@ -185,23 +199,47 @@ def adjusted_contributions(
     *,
     used: NDArray[np.bool_] | None,
     periods_per_day: int,
+    line: bool = False,
 ) -> Contributions:
-    """Contributions whose daily cycle is left out, from errors (M, K, T), memory (M, T) and the hours that count.
+    """Contributions without what is no noise: the daily cycle of each window and, if asked for, its line.
 
-    Where no hour is missing, and `used` is None, the errors keep their cycle, and the cosines that they meet have
-    none: that gives the same coefficients, at no cost.
+    From errors (M, K, T), memory (M, T) and the hours that count. Where none is missing, and `used` is None, the
+    errors keep cycle and line, and the cosines that they meet have neither: that gives the same coefficients, at no
+    cost.
     """
     if used is None:
-        memory = np.concatenate(
-            [without_daily_cycle(memory[:, window], periods_per_day) for window in windows], axis=1
-        )
-        return Contributions(errors, memory, windows, periods_per_day)
+        parts = [_without_pattern(memory[:, window], periods_per_day, None, line) for window in windows]
+        return Contributions(errors, np.concatenate(parts, axis=1), windows, periods_per_day, line)
     everything = np.concatenate([errors, memory[:, None]], axis=1)
     parts = [
-        without_daily_cycle(everything[..., window], periods_per_day, used[:, None, window]) for window in windows
+        _without_pattern(everything[..., window], periods_per_day, used[:, None, window], line)
+        for window in windows
     ]
     adjusted = np.concatenate(parts, axis=-1)
     return Contributions(adjusted[:, :-1], adjusted[:, -1], windows)
+
+
+def _without_pattern(
+    series: Array, periods_per_day: int, used: NDArray[np.bool_] | None = None, line: bool = False
+) -> Array:
+    return without_daily_cycle(_without_line(series, used) if line else series, periods_per_day, used)
+
+
+def _without_line(series: Array, used: NDArray[np.bool_] | None = None) -> Array:
+    """One window's series (..., L) less their least-squares slopes; hours that do not count stay 0."""
+    position = _position(series.shape[-1])
+    slope = series @ position
+    around: Array = series - slope[..., None] * position
+    return around if used is None else np.where(used, around, 0.0)
+
+
+@lru_cache(maxsize=32)
+def _position(length: int) -> Array:
+    """(L,) the hours' numbers around their mean, of length 1."""
+    position = np.arange(length, dtype=np.float64) - (length - 1) / 2
+    position /= math.sqrt(np.vecdot(position, position)) or 1.0
+    position.setflags(write=False)
+    return position
 
 
 def without_daily_cycle(series: Array, periods_per_day: int, used: NDArray[np.bool_] | None = None) -> Array:
@@ -214,22 +252,24 @@ def without_daily_cycle(series: Array, periods_per_day: int, used: NDArray[np.bo
     length = series.shape[-1]
     if periods_per_day < 2 or length < CYCLE_DAYS * periods_per_day:
         return series
-    days = -(-length // periods_per_day)
-    padding = days * periods_per_day - length
-
-    def by_day(values: NDArray[Any]) -> NDArray[Any]:
-        if padding:
-            values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, padding)])
-        return values.reshape(*values.shape[:-1], days, periods_per_day)
-
-    in_days = by_day(series)
-    if used is None and not padding:
-        seen = days
+    in_days = _by_day(series, periods_per_day)
+    days = in_days.shape[-2]
+    if used is None and days * periods_per_day == length:
+        share: Array | float = 1.0 / days
     else:
-        seen = np.maximum(np.add.reduce(by_day(np.ones(length) if used is None else used), axis=-2), 1)
-    cycle = np.vecmat(np.ones(days), in_days) / seen
+        counted = _by_day(np.ones(length) if used is None else used, periods_per_day)
+        share = 1.0 / np.maximum(np.add.reduce(counted, axis=-2), 1)
+    cycle = np.vecmat(np.ones(days), in_days) * share
     adjusted: Array = (in_days - cycle[..., None, :]).reshape(*series.shape[:-1], -1)[..., :length]
     return adjusted if used is None else np.where(used, adjusted, 0.0)
+
+
+def _by_day(values: NDArray[Any], periods_per_day: int) -> NDArray[Any]:
+    """(..., L) as (..., days, periods), the last day filled up with zeros."""
+    missing = -values.shape[-1] % periods_per_day
+    if missing:
+        values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
+    return values.reshape(*values.shape[:-1], -1, periods_per_day)
 
 
 def fit_autoregression(memory: Array, windows: Sequence[slice], max_order: int) -> Autoregression:
@@ -238,7 +278,7 @@ def fit_autoregression(memory: Array, windows: Sequence[slice], max_order: int) 
     Yule-Walker for every order from 0 to `max_order`, on autocovariances that never pair hours of
     different windows. Orders weigh exp(-½ IC) with IC = T·log σ² + 0.5 p, less than Akaike's 2p: too low
     an order misses slow drift under sampling noise, too high an order only costs degrees of freedom,
-    which `persistence_variance` counts.
+    which `variance` counts.
 
     References
     ----------
@@ -246,8 +286,7 @@ def fit_autoregression(memory: Array, windows: Sequence[slice], max_order: int) 
     """
     total = memory.shape[1]
     filters, innovations, steps = _yule_walker(_autocorrelations(memory, windows, max_order))
-    log_weights = -total * np.log(innovations) - 0.5 * ORDER_PENALTY * np.arange(max_order + 1)
-    weights = np.exp(log_weights - np.maximum.reduce(log_weights, axis=1, keepdims=True))
+    weights = (innovations[:, -1:] / innovations) ** total * _discounts(max_order)
     weights /= np.add.reduce(weights, axis=1, keepdims=True)
     remainders = innovations * steps
     remainder = np.vecdot(weights, remainders)
@@ -256,7 +295,15 @@ def fit_autoregression(memory: Array, windows: Sequence[slice], max_order: int) 
     within = innovations * innovations * (np.add.accumulate(squares, axis=1) - squares)
     between = remainders - remainder[:, None]
     variance = np.vecdot(weights, within / total + between * between)
-    return Autoregression(np.vecmat(weights * innovations, filters), 1.0 - remainder, variance)
+    return Autoregression(np.vecmat(weights * innovations, filters), remainder, variance)
+
+
+@lru_cache(maxsize=32)
+def _discounts(max_order: int) -> Array:
+    """(P+1,) what each order's likelihood is multiplied by."""
+    discounts: Array = np.exp(-0.5 * ORDER_PENALTY * np.arange(max_order + 1))
+    discounts.setflags(write=False)
+    return discounts
 
 
 def _autocorrelations(memory: Array, windows: Sequence[slice], max_lag: int) -> Array:
@@ -268,9 +315,9 @@ def _autocorrelations(memory: Array, windows: Sequence[slice], max_lag: int) -> 
     hours = np.concatenate([part for window in windows for part in (memory[:, window], gap)], axis=1)
     products = np.matvec(_shifted(hours, max_lag + 1), hours[:, : hours.shape[1] - max_lag])
     correlations: Array = products / products[:, :1]
-    unknown = ~np.isfinite(np.add.reduce(correlations, axis=1))
-    if unknown.any():
-        correlations[unknown] = np.arange(max_lag + 1) == 0
+    known = correlations[:, 0] == 1.0
+    if not known.all():
+        correlations[~known] = np.arange(max_lag + 1) == 0
     return correlations
 
 
@@ -297,9 +344,9 @@ def _yule_walker(correlations: Array) -> tuple[Array, Array, Array]:
     toeplitz = np.ndarray((len(around), order + 1, order + 1), float, around, order * step, (rows, -step, step))
     factor = np.linalg.cholesky(toeplitz)
     inverse = np.linalg.inv(factor)
-    innovations = np.diagonal(factor, axis1=1, axis2=2)
+    innovations = factor.diagonal(axis1=1, axis2=2)
     filters = np.take(inverse.reshape(len(inverse), -1), _in_order_of_lag(order), axis=1)
-    return filters, innovations, np.add.reduce(inverse, axis=2)
+    return filters, innovations, inverse @ np.ones(order + 1)
 
 
 @lru_cache(maxsize=32)
@@ -309,44 +356,43 @@ def _in_order_of_lag(order: int) -> NDArray[np.intp]:
     return np.where(lag <= row, row * (order + 1) + row - lag, order)
 
 
-def _cosine_variance(window: Array, rate: float, cycle: int = 1, weights: Array | float = 1.0) -> tuple[Array, int]:
-    """Ω (M, K, K) from the first rate·L^(2/3) cosine coefficients of (M, K, L), and their number.
-
-    It is the weighted mean of their squares; weights are (M, 1, coefficients).
-    """
-    length = window.shape[-1]
-    count = number_of_cosines(length, rate)
-    coefficients = (window.reshape(-1, length) @ _cosines(length, count, cycle)).reshape(*window.shape[:-1], count)
-    return coefficients * (weights / count) @ coefficients.swapaxes(-1, -2), count
+def _cosine_variance(window: Array, cosines: Array, weights: Array | float) -> Array:
+    """Ω (M, K, K) of (M, K, L): the sum of its coefficients' squares on (L, B) cosines, weighted by (M, 1, B)."""
+    rows = window.reshape(-1, window.shape[-1]) @ cosines
+    coefficients = rows.reshape(*window.shape[:-1], -1)
+    variance: Array = coefficients * weights @ coefficients.swapaxes(-1, -2)
+    return variance
 
 
+@lru_cache(maxsize=256)
 def number_of_cosines(length: float, rate: float = COSINE_RATE) -> int:
     """How many cosine coefficients of a window of so many hours count as low frequencies."""
     return max(MIN_COSINES, round(rate * math.pow(length, 2.0 / 3.0)))
 
 
-def _power(whitener: Array, length: int) -> Array:
-    """(M, 1, coefficients) |A(ω)|² of a filter (M, P+1) at the frequencies of a window's cosines."""
+def _left(whitener: Array, length: int) -> Array:
+    """(M, 1, B) |A(ω)|² / B of a filter (M, P+1) at the frequencies of a window's B cosines."""
     count = number_of_cosines(length)
     response = (whitener @ _harmonics(length, count, whitener.shape[1])).reshape(-1, 2, count)
     return np.add.reduce(response * response, axis=1, keepdims=True)
 
 
 @lru_cache(maxsize=64)
-def _cosines(length: int, count: int, cycle: int) -> Array:
-    """(L, count) orthonormal cosines of frequencies πk/L, k = 1, 2, ..., less their daily cycle."""
+def _cosines(length: int, count: int, cycle: int = 1, line: bool = False) -> Array:
+    """(L, B) orthonormal cosines of frequencies πk/L, k = 1, ..., B, less their daily cycle and their line."""
     hours = np.arange(length) + 0.5
     cosines = np.sqrt(2.0 / length) * np.cos(np.pi / length * np.outer(np.arange(1, count + 1), hours))
-    basis: Array = np.ascontiguousarray(without_daily_cycle(cosines, cycle).T)
+    basis = without_daily_cycle(cosines, cycle)
+    basis = np.ascontiguousarray((_without_line(basis) if line else basis).T)
     basis.setflags(write=False)
     return basis
 
 
 @lru_cache(maxsize=64)
 def _harmonics(length: int, count: int, terms: int) -> Array:
-    """(terms, 2·count) real and imaginary parts of e^(ijω), j = 0, 1, ..., at the frequencies of the cosines."""
+    """(terms, 2B) real and imaginary parts of e^(ijω) / √B, j = 0, 1, ..., at the frequencies of B cosines."""
     angles = np.pi / length * np.outer(np.arange(terms), np.arange(1, count + 1))
-    harmonics = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    harmonics: Array = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / math.sqrt(count)
     harmonics.setflags(write=False)
     return harmonics
 
@@ -369,10 +415,10 @@ def _block_sums(window: Array, size: int) -> Array:
 
 def _relative_error(parts: Sequence[tuple[Array, float]]) -> Array:
     """Squared relative error Σ 2 v²/ν / (Σ v)² of a sum of variances v with ν degrees of freedom each."""
-    variances = [(part[:, 0, 0], dof) for part, dof in parts]
-    total = sum((variance for variance, _ in variances), np.zeros(()))
-    squares = sum((variance * variance * (2.0 / dof) for variance, dof in variances), np.zeros(()))
-    return squares / (total * total)
+    variances = np.array([part[:, 0, 0] for part, _ in parts])
+    shares = variances / np.add.reduce(variances, axis=0)
+    error: Array = np.array([2.0 / dof for _, dof in parts]) @ (shares * shares)
+    return error
 
 
 def _satterthwaite(parts: Sequence[tuple[Array, float]]) -> SumVariance:

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.models.columns import Floats, Hours, MetricSeries, utc64
 
+if TYPE_CHECKING:
+    from rallyuxr.models.columns import MetricSeries
+
+Array = NDArray[np.float64]
+Hours = NDArray[np.datetime64]
 Mask = NDArray[np.bool_]
 
 
@@ -40,12 +45,12 @@ class RegularGrid:
     times: Hours
     start: int
     periods_per_day: int
-    treatment: Floats
-    control: Floats
-    treatment_weight: Floats
-    control_weight: Floats
-    treatment_n: Floats
-    control_n: Floats
+    treatment: Array
+    control: Array
+    treatment_weight: Array
+    control_weight: Array
+    treatment_n: Array
+    control_n: Array
 
     @cached_property
     def post(self) -> Mask:
@@ -57,6 +62,11 @@ class RegularGrid:
         """(M, T) periods in which both arms were seen."""
         seen = np.isfinite(self.treatment) & np.isfinite(self.control)
         return seen & (self.treatment_weight > 0) & (self.control_weight > 0)
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether every period is used."""
+        return bool(self.used.all())
 
     @property
     def end(self) -> datetime:
@@ -87,7 +97,7 @@ class Span:
     seen_until: datetime | None = None
 
 
-def regular_grid(series: Mapping[str, MetricSeries], span: Span, *, periods_per_day: int = 24) -> RegularGrid:
+def regular_grid(series: Mapping[str, "MetricSeries"], span: Span, *, periods_per_day: int = 24) -> RegularGrid:
     """Put series on the grid of a span's periods; what lies outside the span is ignored.
 
     The grid ends with the experiment, or with the newest data while the experiment runs.
@@ -102,6 +112,7 @@ def regular_grid(series: Mapping[str, MetricSeries], span: Span, *, periods_per_
     >>> hours = np.array(["2025-01-01T22", "2025-01-01T23", "2025-01-02T01"], dtype="datetime64[s]")
     >>> one = np.ones(3)
     >>> span = Span(*(datetime(2025, 1, day, tzinfo=UTC) for day in (1, 2, 3)), datetime(2025, 1, 2, 2, tzinfo=UTC))
+    >>> from rallyuxr.models import MetricSeries
     >>> grid = regular_grid({"clicks": MetricSeries(hours, 3 * one, one, one, one)}, span)
     >>> grid.treatment[0, -4:].tolist(), grid.start, grid.times.size
     ([3.0, 3.0, nan, 3.0], 24, 26)
@@ -126,7 +137,7 @@ def moment_of(time: np.datetime64) -> datetime:
     return datetime.fromtimestamp(_seconds64(time), UTC)
 
 
-def _columns(name: str, series: MetricSeries, first: int, last: int, step: int) -> list[Floats]:
+def _columns(name: str, series: "MetricSeries", first: int, last: int, step: int) -> list[Array]:
     """The six columns of one metric on the grid, NaN (values) or 0 (weights) where there is no row."""
     seconds = series.timestamps.astype("datetime64[s]").astype(np.int64)
     keep = (seconds >= first) & (seconds < last)
@@ -150,7 +161,7 @@ def _columns(name: str, series: MetricSeries, first: int, last: int, step: int) 
     return columns
 
 
-def _phase(series: Mapping[str, MetricSeries], step: int) -> int:
+def _phase(series: Mapping[str, "MetricSeries"], step: int) -> int:
     """Where in a step the periods begin: 0 for full hours, 82,800 for days that begin at 23:00 UTC."""
     firsts = [one.timestamps[0] for one in series.values() if one.timestamps.size]
     if not firsts:
@@ -158,7 +169,7 @@ def _phase(series: Mapping[str, MetricSeries], step: int) -> int:
     return _seconds64(firsts[0]) % step
 
 
-def _seen_until(series: Mapping[str, MetricSeries], span: Span, step: int, phase: int) -> int:
+def _seen_until(series: Mapping[str, "MetricSeries"], span: Span, step: int, phase: int) -> int:
     """The end of the newest period with data, or the look at the data where that is later."""
     newest = max(_seconds64(one.timestamps[-1]) for one in series.values() if one.timestamps.size) + step
     if span.seen_until is None:
@@ -171,7 +182,7 @@ def _seconds64(moment: np.datetime64) -> int:
 
 
 def _seconds(moment: datetime) -> int:
-    return _seconds64(utc64(moment))
+    return int(moment.timestamp())
 
 
 def _ceil(seconds: int, step: int, phase: int) -> int:

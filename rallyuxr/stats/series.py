@@ -171,6 +171,8 @@ class _Estimator(NamedTuple):
     shorter: int
     longer: int
     prewhitens: bool = False
+    normal: bool = False
+    """Whether its reference distribution is the normal one, whatever the hours."""
 
 
 @lru_cache(maxsize=8)
@@ -180,7 +182,7 @@ def _estimators(periods_per_day: int) -> dict[Method, _Estimator]:
         "prewhitened_ewc": _Estimator(long_run.prewhitened_ewc, 1, few, prewhitens=True),
         "block": _Estimator(long_run.blocked_prewhitened_ewc, 4, 4 * few, prewhitens=True),
         "ewc": _Estimator(long_run.ewc, few, few),
-        "newey_west": _Estimator(long_run.newey_west, 1, few),
+        "newey_west": _Estimator(long_run.newey_west, 1, few, normal=True),
         "newey_west_fixed_b": _Estimator(long_run.newey_west_fixed_b, few, few),
         "day_means": _Estimator(partial(long_run.block_means, size=day), 2 * day, 2 * day),
         "welch_hours": _Estimator(partial(long_run.block_means, size=1), 2, 2),
@@ -209,7 +211,7 @@ def _lacks(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
 
 
 class _Noise(NamedTuple):
-    """Uncertainty of M effects, in units of each effect's largest hourly contribution, its `scale`."""
+    """Uncertainty of M effects, in units of each metric's largest value, its `scale`."""
 
     scale: Array
     covariance: Array
@@ -224,11 +226,10 @@ def _no_noise(metrics: int) -> _Noise:
 
 
 def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> _Noise:
-    effect, hours = influence.effect_contribution, influence.used.shape[1]
+    scale = influence.level[:, None]
     with np.errstate(all="ignore"):
-        scale = np.maximum(effect.max(axis=1), -effect.min(axis=1))
-        errors = influence.contribution / scale[:, None, None]
-        memory = influence.memory / (scale * hours)[:, None]
+        errors = influence.contribution / scale[:, None]
+        memory = influence.memory / scale
         if estimator.prewhitens:
             contributions = long_run.adjusted_contributions(
                 errors, memory, influence.windows, used=influence.seen, periods_per_day=periods_per_day
@@ -237,8 +238,8 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
             contributions = long_run.Contributions(errors, memory, influence.windows)
         noise = estimator.run(contributions)
         spare_hours = influence.total_hours - len(influence.windows)
-        dof = np.where(np.isinf(noise.dof), noise.dof, np.minimum(noise.dof, spare_hours))
-        return _Noise(scale, noise.covariance, dof, noise.persistence, noise.memory_dof)
+        dof = noise.dof if estimator.normal else np.minimum(noise.dof, spare_hours)
+        return _Noise(influence.level, noise.covariance, dof, noise.persistence, noise.memory_dof)
 
 
 class _Row(NamedTuple):
@@ -353,7 +354,7 @@ def _no_error(row: _Row) -> str | None:
         return "the arms' difference does not vary beyond its daily cycle: there is no noise to judge by"
     if not math.isfinite(row.estimate):
         return "the effect is too large to be represented"
-    if not all(map(math.isfinite, (row.statistic, row.ci_lower, row.ci_upper))):
+    if not math.isfinite(row.statistic) or not math.isfinite(row.ci_upper - row.ci_lower):
         return "the standard error or the interval is too large to be represented"
     return None
 

@@ -87,7 +87,7 @@ def test_the_first_order_fit_is_the_lag_one_autocorrelation_pooled_over_windows(
 def test_the_fit_finds_the_memory_and_its_sampling_error():
     fits = fit_autoregression(autoregressive(0.8, 960, seed=4, metrics=400), [slice(0, 960)], 6)
     assert fits.persistence.mean() == pytest.approx(0.8, abs=0.02)
-    assert fits.persistence.std() == pytest.approx(np.sqrt(fits.persistence_variance).mean(), rel=0.25)
+    assert fits.persistence.std() == pytest.approx(np.sqrt(fits.variance).mean(), rel=0.25)
 
 
 def test_the_long_run_variance_of_an_autoregression_is_found():
