@@ -111,7 +111,8 @@ def event_studies(
     Statistical Association 62:626-633. Montiel Olea and Plagborg-Møller (2019), Journal of Applied
     Econometrics 34:1-17 (why a simultaneous band).
     """
-    scatter = _scatter(daily)
+    with np.errstate(all="ignore"):
+        scatter = _scatter(daily)
     critical = np.array(
         [
             studentized_maximum_modulus(count, int(dof), confidence_level) if dof >= 1 else np.nan
@@ -206,13 +207,12 @@ def _scatter(daily: DailyDifferences) -> _Scatter:
     if 0 < daily.start < deviation.shape[1]:
         products -= deviation[:, daily.start] * deviation[:, daily.start - 1]  # neighbours of different windows
     total = np.add.reduce(counts, axis=1)
-    with np.errstate(all="ignore"):
-        raw = products / squares
-        memory = np.minimum(np.maximum(raw + (1.0 + 3.0 * raw) * inside.shape[1] / total, 0.0), MAX_DAILY_MEMORY)
-        mean_variances = _mean_variance(memory[:, None], counts)
-        free = total - np.vecdot(counts, mean_variances)
-        variance = squares / free
-        dof = np.maximum(free * (1.0 - memory**2) / (1.0 + memory**2), 2.0)
+    raw = products / squares
+    memory = np.minimum(np.maximum(raw + (1.0 + 3.0 * raw) * inside.shape[1] / total, 0.0), MAX_DAILY_MEMORY)
+    mean_variances = _mean_variance(memory[:, None], counts)
+    free = total - np.vecdot(counts, mean_variances)
+    variance = squares / free
+    dof = np.maximum(free * (1.0 - memory**2) / (1.0 + memory**2), 2.0)
     varies = np.sqrt(squares) > ROUNDING * daily.level
     days = total.astype(int).tolist()
     lacks = tuple(map(_no_scatter, days, varies.tolist()))

@@ -116,9 +116,9 @@ def prewhitened_ewc(hours: Contributions, *, max_order: int = MAX_ORDER) -> SumV
     recolour = 1.0 / np.maximum(model.remainder, UNIT_ROOT_DISTANCE / sum(lengths))
     squared = recolour * recolour
     memory_error = 4.0 * model.variance * squared
-    dof = np.maximum(2.0 / (_relative_error(parts) + memory_error), MIN_DOF)
-    covariance = sum(part for part, _ in parts) * squared[:, None, None]
-    return SumVariance(covariance, dof, model.persistence, 2.0 / memory_error)
+    covariance, error = _sum(parts)
+    dof = np.maximum(2.0 / (error + memory_error), MIN_DOF)
+    return SumVariance(covariance * squared[:, None, None], dof, model.persistence, 2.0 / memory_error)
 
 
 @lru_cache(maxsize=32)
@@ -373,8 +373,9 @@ def number_of_cosines(length: float, rate: float = COSINE_RATE) -> int:
 def _left(whitener: Array, length: int) -> Array:
     """(M, 1, B) |A(ω)|² / B of a filter (M, P+1) at the frequencies of a window's B cosines."""
     count = number_of_cosines(length)
-    response = (whitener @ _harmonics(length, count, whitener.shape[1])).reshape(-1, 2, count)
-    return np.add.reduce(response * response, axis=1, keepdims=True)
+    response = whitener @ _harmonics(length, count, whitener.shape[1])
+    real, imaginary = response[:, None, :count], response[:, None, count:]
+    return real * real + imaginary * imaginary
 
 
 @lru_cache(maxsize=64)
@@ -413,17 +414,22 @@ def _block_sums(window: Array, size: int) -> Array:
     return sums
 
 
-def _relative_error(parts: Sequence[tuple[Array, float]]) -> Array:
-    """Squared relative error Σ 2 v²/ν / (Σ v)² of a sum of variances v with ν degrees of freedom each."""
-    variances = np.array([part[:, 0, 0] for part, _ in parts])
-    shares = variances / np.add.reduce(variances, axis=0)
-    error: Array = np.array([2.0 / dof for _, dof in parts]) @ (shares * shares)
-    return error
+def _sum(parts: Sequence[tuple[Array, float]]) -> tuple[Array, Array]:
+    """The sum of variances v (M, K, K) with ν degrees of freedom each, and its squared relative error.
+
+    That of estimate 0 is meant: Σ 2 v²/ν / (Σ v)².
+    """
+    total, error = np.zeros(()), np.zeros(())
+    for part, dof in parts:
+        variance = part[:, 0, 0]
+        total, error = total + part, error + variance * variance * (2.0 / dof)
+    variance = total[:, 0, 0]
+    return total, error / (variance * variance)
 
 
 def _satterthwaite(parts: Sequence[tuple[Array, float]]) -> SumVariance:
-    covariance = np.sum([part for part, _ in parts], axis=0)
-    return _without_memory(covariance, 2.0 / _relative_error(parts))
+    covariance, error = _sum(parts)
+    return _without_memory(covariance, 2.0 / error)
 
 
 def _without_memory(covariance: Array, dof: Array) -> SumVariance:

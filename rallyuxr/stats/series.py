@@ -153,14 +153,15 @@ def estimates_from_influence(
         raise InvalidInput(f"method is {method!r}: use auto or one of {', '.join(estimators)}")
     estimator = estimators[name]
     lacks = _lacks(influence, estimator, periods_per_day)
-    noise = _no_noise(len(lacks)) if all(lacks) else _noise(influence, estimator, periods_per_day)
     frame = _Frame(
         method=name,
         confidence_level=confidence_level,
         estimator="difference_in_differences" if influence.start else "difference_in_means",
         cautions=_design_cautions(influence, estimator, periods_per_day),
     )
-    rows = _rows(influence, noise, confidence_level)
+    with np.errstate(all="ignore"):
+        noise = _no_noise(len(lacks)) if all(lacks) else _noise(influence, estimator, periods_per_day)
+        rows = _rows(influence, noise, confidence_level)
     return tuple(_answer(row, frame, lack) for row, lack in zip(rows, lacks, strict=True))
 
 
@@ -210,36 +211,25 @@ def _lacks(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
     ]
 
 
-class _Noise(NamedTuple):
-    """Uncertainty of M effects, in units of each metric's largest value, its `scale`."""
-
-    scale: Array
-    covariance: Array
-    dof: Array
-    persistence: Array
-    memory_dof: Array
-
-
-def _no_noise(metrics: int) -> _Noise:
+def _no_noise(metrics: int) -> long_run.SumVariance:
     unknown = np.full(metrics, np.nan)
-    return _Noise(unknown, np.full((metrics, 2, 2), np.nan), unknown, unknown, unknown)
+    return long_run.SumVariance(np.full((metrics, 2, 2), np.nan), unknown, unknown, unknown)
 
 
-def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> _Noise:
+def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> long_run.SumVariance:
+    """Uncertainty of M effects and counterfactuals, each in units of its metric's largest value, the level."""
     scale = influence.level[:, None]
-    with np.errstate(all="ignore"):
-        errors = influence.contribution / scale[:, None]
-        memory = influence.memory / scale
-        if estimator.prewhitens:
-            contributions = long_run.adjusted_contributions(
-                errors, memory, influence.windows, used=influence.seen, periods_per_day=periods_per_day
-            )
-        else:
-            contributions = long_run.Contributions(errors, memory, influence.windows)
-        noise = estimator.run(contributions)
-        spare_hours = influence.total_hours - len(influence.windows)
-        dof = noise.dof if estimator.normal else np.minimum(noise.dof, spare_hours)
-        return _Noise(influence.level, noise.covariance, dof, noise.persistence, noise.memory_dof)
+    errors, memory = influence.contribution / scale[:, None], influence.memory / scale
+    if estimator.prewhitens:
+        contributions = long_run.adjusted_contributions(
+            errors, memory, influence.windows, used=influence.seen, periods_per_day=periods_per_day
+        )
+    else:
+        contributions = long_run.Contributions(errors, memory, influence.windows)
+    noise = estimator.run(contributions)
+    if estimator.normal:
+        return noise
+    return noise._replace(dof=np.minimum(noise.dof, influence.total_hours - len(influence.windows)))
 
 
 class _Row(NamedTuple):
@@ -263,30 +253,29 @@ class _Row(NamedTuple):
     varies: bool
 
 
-def _rows(influence: InfluenceSeries, noise: _Noise, confidence_level: float) -> Iterator[_Row]:
+def _rows(influence: InfluenceSeries, noise: long_run.SumVariance, confidence_level: float) -> Iterator[_Row]:
     hours, estimate = influence.used.shape[1], influence.estimate
-    with np.errstate(all="ignore"):
-        std_error = np.sqrt(np.maximum(noise.covariance[:, 0, 0], 0.0)) * noise.scale
-        statistic = estimate / std_error
-        margin = t_quantiles(0.5 + confidence_level / 2, noise.dof) * std_error
-        columns = (
-            estimate,
-            influence.counterfactual,
-            absent_for_nan(influence.cell_means),
-            influence.total_hours,
-            std_error,
-            noise.dof,
-            statistic,
-            two_sided_pvalues(statistic, noise.dof),
-            estimate - margin,
-            estimate + margin,
-            std_error * std_error / sum(1.0 / length for length in influence.window_lengths),
-            noise.scale,
-            noise.covariance,
-            noise.persistence,
-            noise.memory_dof,
-            std_error * math.sqrt(hours) > ROUNDING * influence.level,
-        )
+    std_error = np.sqrt(np.maximum(noise.covariance[:, 0, 0], 0.0)) * influence.level
+    statistic = estimate / std_error
+    margin = t_quantiles(0.5 + confidence_level / 2, noise.dof) * std_error
+    columns = (
+        estimate,
+        influence.counterfactual,
+        absent_for_nan(influence.cell_means),
+        influence.total_hours,
+        std_error,
+        noise.dof,
+        statistic,
+        two_sided_pvalues(statistic, noise.dof),
+        estimate - margin,
+        estimate + margin,
+        std_error * std_error / sum(1.0 / length for length in influence.window_lengths),
+        influence.level,
+        noise.covariance,
+        noise.persistence,
+        noise.memory_dof,
+        std_error * math.sqrt(hours) > ROUNDING * influence.level,
+    )
     return map(_Row, *(column.tolist() for column in columns))
 
 
