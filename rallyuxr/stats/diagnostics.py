@@ -218,18 +218,18 @@ def _omega_around_line(influence: InfluenceSeries, hours: slice, per_day: int) -
     if length < 2 * long_run.MIN_HOURS:
         return np.full(metrics, np.nan), np.full(metrics, np.nan)
     cosines = long_run.number_of_cosines(length)
-    scale = influence.level[:, None]
+    scale, contribution, memory = influence.scaled()
     noise = long_run.prewhitened_ewc(
         long_run.adjusted_contributions(
-            influence.contribution[:, :1, hours] / scale[:, None],
-            influence.memory[:, hours] / scale,
+            contribution[:, :1, hours],
+            memory[:, hours],
             (slice(0, length),),
             used=None if influence.seen is None else influence.seen[:, hours],
             periods_per_day=per_day,
             line=True,
         )
     )
-    return noise.covariance[:, 0, 0] * (influence.level**2 * length * cosines / (cosines - 1)), noise.dof
+    return noise.covariance[:, 0, 0] * (scale**2 * length * cosines / (cosines - 1)), noise.dof
 
 
 def _no_slope(days: int) -> str:

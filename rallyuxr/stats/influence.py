@@ -18,6 +18,8 @@ from rallyuxr.errors import InvalidInput
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+SMALLEST, LARGEST = 1e-50, 1e50
+"""Levels between which noise of any size can be squared twice."""
 NEEDED = "needs finite hourly values of shape (T,) or (metrics, T), NaN where missing"
 
 
@@ -96,6 +98,12 @@ class InfluenceSeries:
             return np.full(len(self.used), float(self.used.shape[1]))
         total: Array = np.add.reduce(self.used, axis=1, dtype=float)
         return total
+
+    def scaled(self) -> tuple[Array, Array, Array]:
+        """Units (M,) in which squares of squares can be represented, and in them contributions and memory."""
+        if np.minimum.reduce(self.level) > SMALLEST and np.maximum.reduce(self.level) < LARGEST:
+            return np.ones(len(self.level)), self.contribution, self.memory
+        return self.level, self.contribution / self.level[:, None, None], self.memory / self.level[:, None]
 
     def combined(self, weights: Sequence[float] | Array) -> "InfluenceSeries":
         """The one effect Σ w·effect over the metrics, for instance their sum in dollars.

@@ -309,15 +309,16 @@ def _discounts(max_order: int) -> Array:
 def _autocorrelations(memory: Array, windows: Sequence[slice], max_lag: int) -> Array:
     """(M, max_lag+1) Σ_t x_t x_{t+h} over its value at h = 0; zeros keep the windows' hours apart.
 
-    A series that is constant or not finite is taken to have no memory.
+    A series that is constant or not finite is taken to have no memory, and all to have a trace of white noise.
     """
     gap = np.zeros((len(memory), max_lag))
     hours = np.concatenate([part for window in windows for part in (memory[:, window], gap)], axis=1)
     products = np.matvec(_shifted(hours, max_lag + 1), hours[:, : hours.shape[1] - max_lag])
     correlations: Array = products / products[:, :1]
-    known = correlations[:, 0] == 1.0
-    if not known.all():
-        correlations[~known] = np.arange(max_lag + 1) == 0
+    unknown = np.flatnonzero(correlations[:, 0] != 1.0)
+    if unknown.size:
+        correlations[unknown] = np.arange(max_lag + 1) == 0
+    correlations[:, 0] = 1.0 + WHITE_NOISE
     return correlations
 
 
@@ -338,15 +339,20 @@ def _yule_walker(correlations: Array) -> tuple[Array, Array, Array]:
     sums, both (M, P+1).
     """
     order = correlations.shape[1] - 1
-    around = np.concatenate([correlations[:, :0:-1], correlations], axis=1)
-    around[:, order] += WHITE_NOISE
-    rows, step = around.strides
-    toeplitz = np.ndarray((len(around), order + 1, order + 1), float, around, order * step, (rows, -step, step))
+    toeplitz = np.take(correlations, _distances(order), axis=1)
     factor = np.linalg.cholesky(toeplitz)
     inverse = np.linalg.inv(factor)
-    innovations = factor.diagonal(axis1=1, axis2=2)
+    innovations = np.diagonal(factor, axis1=1, axis2=2)
     filters = np.take(inverse.reshape(len(inverse), -1), _in_order_of_lag(order), axis=1)
     return filters, innovations, inverse @ np.ones(order + 1)
+
+
+@lru_cache(maxsize=32)
+def _distances(order: int) -> NDArray[np.intp]:
+    """(P+1, P+1) how many hours lie between row and column."""
+    row, column = np.indices((order + 1, order + 1))
+    distances: NDArray[np.intp] = np.abs(row - column)
+    return distances
 
 
 @lru_cache(maxsize=32)

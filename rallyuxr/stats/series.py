@@ -160,8 +160,8 @@ def estimates_from_influence(
         cautions=_design_cautions(influence, estimator, periods_per_day),
     )
     with np.errstate(all="ignore"):
-        noise = _no_noise(len(lacks)) if all(lacks) else _noise(influence, estimator, periods_per_day)
-        rows = _rows(influence, noise, confidence_level)
+        scale, noise = _no_noise(len(lacks)) if all(lacks) else _noise(influence, estimator, periods_per_day)
+        rows = _rows(influence, scale, noise, confidence_level)
     return tuple(_answer(row, frame, lack) for row, lack in zip(rows, lacks, strict=True))
 
 
@@ -211,15 +211,16 @@ def _lacks(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
     ]
 
 
-def _no_noise(metrics: int) -> long_run.SumVariance:
+def _no_noise(metrics: int) -> tuple[Array, long_run.SumVariance]:
     unknown = np.full(metrics, np.nan)
-    return long_run.SumVariance(np.full((metrics, 2, 2), np.nan), unknown, unknown, unknown)
+    return unknown, long_run.SumVariance(np.full((metrics, 2, 2), np.nan), unknown, unknown, unknown)
 
 
-def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int) -> long_run.SumVariance:
-    """Uncertainty of M effects and counterfactuals, each in units of its metric's largest value, the level."""
-    scale = influence.level[:, None]
-    errors, memory = influence.contribution / scale[:, None], influence.memory / scale
+def _noise(
+    influence: InfluenceSeries, estimator: _Estimator, periods_per_day: int
+) -> tuple[Array, long_run.SumVariance]:
+    """Units (M,), and in them the uncertainty of M effects and counterfactuals."""
+    scale, errors, memory = influence.scaled()
     if estimator.prewhitens:
         contributions = long_run.adjusted_contributions(
             errors, memory, influence.windows, used=influence.seen, periods_per_day=periods_per_day
@@ -228,8 +229,8 @@ def _noise(influence: InfluenceSeries, estimator: _Estimator, periods_per_day: i
         contributions = long_run.Contributions(errors, memory, influence.windows)
     noise = estimator.run(contributions)
     if estimator.normal:
-        return noise
-    return noise._replace(dof=np.minimum(noise.dof, influence.total_hours - len(influence.windows)))
+        return scale, noise
+    return scale, noise._replace(dof=np.minimum(noise.dof, influence.total_hours - len(influence.windows)))
 
 
 class _Row(NamedTuple):
@@ -253,9 +254,11 @@ class _Row(NamedTuple):
     varies: bool
 
 
-def _rows(influence: InfluenceSeries, noise: long_run.SumVariance, confidence_level: float) -> Iterator[_Row]:
+def _rows(
+    influence: InfluenceSeries, scale: Array, noise: long_run.SumVariance, confidence_level: float
+) -> Iterator[_Row]:
     hours, estimate = influence.used.shape[1], influence.estimate
-    std_error = np.sqrt(np.maximum(noise.covariance[:, 0, 0], 0.0)) * influence.level
+    std_error = np.sqrt(np.maximum(noise.covariance[:, 0, 0], 0.0)) * scale
     statistic = estimate / std_error
     margin = t_quantiles(0.5 + confidence_level / 2, noise.dof) * std_error
     columns = (
@@ -270,7 +273,7 @@ def _rows(influence: InfluenceSeries, noise: long_run.SumVariance, confidence_le
         estimate - margin,
         estimate + margin,
         std_error * std_error / sum(1.0 / length for length in influence.window_lengths),
-        influence.level,
+        scale,
         noise.covariance,
         noise.persistence,
         noise.memory_dof,
