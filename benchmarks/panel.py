@@ -212,12 +212,26 @@ def string_contenders(data: dict[str, np.ndarray], connection: duckdb.DuckDBPyCo
     frame = named.to_pandas()
     frame["effect"] = frame["treated"] * frame["post"]
     connection.from_arrow(named).create("named")
-    expected = lambda: ours(data)  # noqa: E731
+    shuffled = connection.sql("SELECT * FROM named ORDER BY hash(unit, period)").to_arrow_table()
+    connection.from_arrow(shuffled).create("shuffled")
+
+    def expected() -> Answer:
+        return ours(data)
+
+    def fixed_effects() -> Answer:
+        return ours(data, "twfe")
+
     return [
-        Contender("RallyUXR, DuckDB table", lambda: ours(connection.table("named")), expected),
         Contender("RallyUXR, Arrow table", lambda: ours(named), expected),
+        Contender("RallyUXR, DuckDB table", lambda: ours(connection.table("named")), expected),
+        Contender("RallyUXR, DuckDB table, shuffled", lambda: ours(connection.table("shuffled")), expected),
         Contender("tea-tasting on DuckDB", lambda: tea(connection, "named"), expected),
-        Contender("fereg", lambda: fereg(frame), lambda: ours(data, "twfe"), slow=True),
+        Contender("tea-tasting on DuckDB, shuffled", lambda: tea(connection, "shuffled"), expected),
+        Contender("fereg, a frame", lambda: fereg(frame), fixed_effects, slow=True),
+        Contender("fereg, DuckDB table", lambda: _fereg_duckdb(connection, "named"), fixed_effects, slow=True),
+        Contender(
+            "fereg, DuckDB table, shuffled", lambda: _fereg_duckdb(connection, "shuffled"), fixed_effects, slow=True
+        ),
     ]
 
 
@@ -240,7 +254,14 @@ def parquet_contenders(data: dict[str, np.ndarray], path: Path) -> list[Contende
 
 
 def _fereg_parquet(path: Path) -> Answer:
-    frame = pd.read_parquet(path)
+    return _fereg_read(pd.read_parquet(path))
+
+
+def _fereg_duckdb(connection: duckdb.DuckDBPyConnection, table: str) -> Answer:
+    return _fereg_read(connection.table(table).df())
+
+
+def _fereg_read(frame: pd.DataFrame) -> Answer:
     frame["effect"] = frame["treated"] * frame["post"]
     return fereg(frame)
 

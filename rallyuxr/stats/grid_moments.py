@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
-from rallyuxr.stats.id_runs import id_runs
+from rallyuxr.stats.id_runs import PiecewiseRuns, id_runs
 from rallyuxr.stats.panel_data import LARGEST, ColumnNames, Floats
 from rallyuxr.stats.unit_grid import Grid, Layout, as_grid, find_layout, unit_blocks
 
@@ -44,18 +44,22 @@ def stream_moments(pieces: Iterable[Columns], names: ColumnNames) -> PanelMoment
     Parameters
     ----------
     pieces
-        Columns of any lengths; a unit's rows may begin in one piece and end in the next.
+        Columns of any lengths; a unit's rows may begin in one piece and end in the next. Units may be Arrow texts.
     names
         As for `grid_moments`.
     """
-    rest = iter(pieces)
+    if not names.is_plain:
+        return None
+    runs = PiecewiseRuns()
+    rest = _with_codes(pieces, str(names.unit), runs)
     first = next(rest, None)
-    if first is None or not (names.is_plain and _are_arrays(first, names)):
+    if first is None or not _are_arrays(first, names):
         return None
     layout = find_layout(first[str(names.unit)], first[str(names.period)])
     if layout is None or not layout.by_unit:
         return None
-    return _collapse(layout, _whole_units(itertools.chain([first], rest), layout.run), names)
+    moments = _collapse(layout, _whole_units(itertools.chain([first], rest), layout.run), names)
+    return moments if runs.are_distinct() else None
 
 
 def _collapse(layout: Layout, pieces: Iterable[Columns], names: ColumnNames) -> PanelMoments | None:
@@ -197,6 +201,13 @@ def _with_coded_units(columns: Columns, unit: str) -> Columns:
     runs = id_runs(columns[unit])
     codes = None if runs is None else runs.codes()
     return columns if codes is None else {**columns, unit: codes}
+
+
+def _with_codes(pieces: Iterable[Columns], unit: str, runs: PiecewiseRuns) -> Iterator[Columns]:
+    """The same pieces; units that are texts as integers where rows are sorted by unit."""
+    for columns in pieces:
+        codes = None if isinstance(columns[unit], np.ndarray) else runs.codes(columns[unit])
+        yield columns if codes is None else {**columns, unit: codes}
 
 
 def _five(columns: Columns, names: ColumnNames) -> list[Any]:

@@ -1,7 +1,7 @@
 """Difference-in-differences on panels of units: participants, stores, merchants, states."""
 
-import os
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from rallyuxr.errors import InvalidInput
@@ -10,7 +10,7 @@ from rallyuxr.stats.arm_moments import PanelMoments, panel_moments
 from rallyuxr.stats.cross_section import ERRORS, cross_section
 from rallyuxr.stats.fixed_effects import two_way
 from rallyuxr.stats.grid_moments import grid_moments, stream_moments
-from rallyuxr.stats.panel_data import ColumnNames, Panel, is_path, read_columns, read_panel
+from rallyuxr.stats.panel_data import ColumnNames, Panel, read_columns, read_panel
 from rallyuxr.stats.panel_estimates import (
     SMALL_SAMPLE,
     balanced_two_way,
@@ -21,7 +21,7 @@ from rallyuxr.stats.panel_estimates import (
     report_resampled,
     welch,
 )
-from rallyuxr.stats.panel_parquet import read_pieces
+from rallyuxr.stats.panel_pieces import in_pieces
 from rallyuxr.stats.panel_sql import is_large_frame, is_queryable, query_moments
 from rallyuxr.stats.permutation import Randomization, permutation, placebo
 from rallyuxr.stats.unit_means import UnitMeans, collapse_units, merge_clusters
@@ -164,10 +164,10 @@ class _Options(NamedTuple):
 
 def _moments_unread(data: Any, names: ColumnNames) -> PanelMoments | None:
     """Moments of data that need not be in memory for it; None where the rows have to be read."""
-    if is_path(data) and os.path.isfile(data):
-        moments = stream_moments(read_pieces(data, names.used()), names)
-        if moments is not None:
-            return moments
+    with closing(in_pieces(data, names.used(), texts=[str(names.unit)])) as pieces:
+        moments = stream_moments(pieces, names)
+    if moments is not None:
+        return moments
     return query_moments(data, names) if is_queryable(data, names) else None
 
 

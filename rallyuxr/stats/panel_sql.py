@@ -14,7 +14,7 @@ import numpy as np
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
 from rallyuxr.stats.panel_data import LARGEST, ColumnNames, is_duckdb_relation, is_path, to_arrow
-from rallyuxr.stats.panel_parquet import count_rows
+from rallyuxr.stats.panel_pieces import count_rows
 
 _MOST_PERIODS = 30
 """Each unit's (period, post) cells are bits 2·period + post of one 64-bit integer, its arms bits 60 and 61."""

@@ -14,7 +14,7 @@ from rallyuxr.stats.arm_moments import panel_moments
 from rallyuxr.stats.grid_moments import grid_moments, stream_moments
 from rallyuxr.stats.panel import did_panel
 from rallyuxr.stats.panel_data import ColumnNames, read_panel
-from rallyuxr.stats.panel_parquet import read_pieces
+from rallyuxr.stats.panel_pieces import in_pieces
 from rallyuxr.stats.unit_means import collapse_units
 
 COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "post": "post", "outcome": "outcome"}
@@ -153,7 +153,7 @@ def test_a_parquet_file_in_order_is_read_group_by_group(tmp_path):
     found, expected = did_panel(tmp_path / "rows.parquet", **COLUMNS), did_panel(data, **COLUMNS)
     assert (found.estimate, found.std_error) == pytest.approx((expected.estimate, expected.std_error), rel=1e-12)
     names = NAMES.used()
-    assert stream_moments(read_pieces(tmp_path / "rows.parquet", names), NAMES) is not None
+    assert stream_moments(in_pieces(tmp_path / "rows.parquet", names), NAMES) is not None
 
 
 def test_shuffled_rows_give_the_same_estimate():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 
 import duckdb
 import numpy as np
@@ -12,12 +13,15 @@ import pyarrow.parquet
 import pytest
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.stats import panel_sql
+from rallyuxr.stats import panel_pieces, panel_sql
+from rallyuxr.stats.grid_moments import stream_moments
 from rallyuxr.stats.panel import did_panel
+from rallyuxr.stats.panel_data import ColumnNames
 from rallyuxr.stats.panel_sql import _LARGE_FRAME
 from tests.stats.panel_reference import panel
 
 COLUMNS = {"unit": "unit", "period": "period", "treated": "treated", "post": "post", "outcome": "outcome"}
+NAMES = ColumnNames(**COLUMNS)
 
 SUMS = 1e-12
 """Sums in another order differ by rounding."""
@@ -172,3 +176,61 @@ def test_arrays_alone_need_no_data_frame_library():
         "sys.exit(f'loaded {loaded}' if loaded else 0)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def with_text_ids(n_units=40, n_periods=6):
+    """Rows sorted by units whose names are not in the order of the alphabet."""
+    rng = np.random.default_rng(2)
+    unit, period = np.repeat(np.arange(n_units), n_periods), np.tile(np.arange(n_periods), n_units)
+    data = {"period": period, "treated": unit % 2, "post": (period > 2).astype(int)}
+    data["outcome"] = rng.normal(50, 4, unit.size)
+    return pa.table({"unit": [f"user-{code}" for code in unit], **data})
+
+
+def answer(data, **options):
+    found = did_panel(data, **COLUMNS, **options)
+    return (found.estimate, found.std_error, found.dof, found.n_units, found.n_obs)
+
+
+@pytest.mark.parametrize("rows", [12, 13, 25, 1000], ids=lambda rows: f"{rows} rows a piece")
+def test_text_ids_come_in_pieces_that_cut_units_in_two(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", rows)
+    table = with_text_ids()
+    pa.parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=50)
+    for data in (tmp_path / "rows.parquet", relation(table.to_pandas())):
+        with closing(panel_pieces.in_pieces(data, NAMES.used(), texts=["unit"])) as pieces:
+            assert stream_moments(pieces, NAMES) is not None
+        assert answer(data) == pytest.approx(answer(table), rel=SUMS)
+
+
+@pytest.mark.parametrize("order", ["by period", "one unit in two runs"])
+def test_text_ids_that_are_not_sorted_are_told_in_whatever_piece(order, tmp_path, monkeypatch):
+    monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", 24)
+    table = with_text_ids()
+    if order == "by period":
+        shuffled = table.sort_by("period")
+    else:  # unit 3's second half of rows stands at the end, under its own name
+        later = list(range(18)) + list(range(24, 240)) + list(range(18, 24))
+        shuffled = table.take(later)
+        shuffled = shuffled.set_column(0, "unit", pa.array([*shuffled["unit"].to_pylist()[:-6], *["user-5"] * 6]))
+        shuffled = shuffled.set_column(2, "treated", pa.array([*shuffled["treated"].to_pylist()[:-6], *[1] * 6]))
+    pa.parquet.write_table(shuffled, tmp_path / "rows.parquet")
+    for data in (tmp_path / "rows.parquet", relation(shuffled.to_pandas())):
+        with closing(panel_pieces.in_pieces(data, NAMES.used(), texts=["unit"])) as pieces:
+            assert stream_moments(pieces, NAMES) is None
+        if order == "by period":
+            assert answer(data) == pytest.approx(answer(table), rel=SUMS)
+        else:
+            with pytest.raises(InvalidInput, match="repeat a unit and period"):
+                answer(data)
+
+
+def test_a_relation_that_was_left_half_read_leaves_its_connection_free(monkeypatch):
+    monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", 2048)
+    connection = duckdb.connect()
+    connection.sql(
+        "CREATE TABLE rows AS SELECT hash(range // 8) AS unit, range % 8 AS period, (range // 8) % 2 AS treated, "
+        "(range % 8 > 3)::INT AS post, sin(range) AS outcome FROM range(100_000)"
+    )
+    assert did_panel(connection.table("rows"), **COLUMNS).n_units == 12_500
+    assert connection.sql("SELECT count(*) FROM rows").fetchall() == [(100_000,)]
