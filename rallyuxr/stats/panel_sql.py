@@ -56,6 +56,14 @@ FROM windows GROUP BY treated ORDER BY treated
 """
 
 
+def fetched_if_small(data: Any, names: ColumnNames) -> Any:
+    """A DuckDB relation of few rows as an Arrow table; other data as they are."""
+    if not is_duckdb_relation(data) or not set(names.used()) <= set(data.columns):
+        return data
+    ((rows,),) = data.aggregate("count(*)").fetchall()
+    return data if rows >= _LARGE_FRAME else data.select(*map(_quote, names.used())).to_arrow_table()
+
+
 def is_queryable(data: Any, names: ColumnNames) -> bool:
     """Whether to ask DuckDB for the moments without reading the rows: of large files, and of relations."""
     if not names.is_plain:
@@ -101,7 +109,7 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
     period, outcome = _quote(names.period), _quote(names.outcome)
     facts = f"count(*), any_value({outcome})::DOUBLE, min({period}), max({period}), any_value(typeof({period}))"
     n_obs, shift, *bounds = relation.aggregate(facts).fetchall()[0]
-    if n_obs < _LARGE_FRAME or shift is None or not abs(shift) <= LARGEST:
+    if shift is None or not abs(shift) <= LARGEST:
         return None
     coded = _code_periods(relation, period, *bounds)
     if coded is None:
