@@ -208,8 +208,14 @@ def adjusted_contributions(
     cost.
     """
     if used is None:
-        parts = [_without_pattern(memory[:, window], periods_per_day, None, line) for window in windows]
-        return Contributions(errors, np.concatenate(parts, axis=1), windows, periods_per_day, line)
+        length = windows[0].stop
+        if length * len(windows) == memory.shape[1]:  # windows of one length, side by side
+            side_by_side = memory.reshape(len(memory), -1, length)
+            memory = _without_pattern(side_by_side, periods_per_day, None, line).reshape(memory.shape)
+        else:
+            parts = [_without_pattern(memory[:, window], periods_per_day, None, line) for window in windows]
+            memory = np.concatenate(parts, axis=1)
+        return Contributions(errors, memory, windows, periods_per_day, line)
     everything = np.concatenate([errors, memory[:, None]], axis=1)
     parts = [
         _without_pattern(everything[..., window], periods_per_day, used[:, None, window], line)
