@@ -12,6 +12,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "panel": (),
     "panel_memory": (),
     "size_grid": ("--quick", "--markdown"),
+    "slopes": (),
     "peeking": (),
     "orders": (),
     "order_import": (),

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -332,7 +333,7 @@ def cold() -> dict[str, float]:
     times: dict[str, list[float]] = {"ours": [], "statsmodels": []}
     for _ in range(COLD_ROUNDS):
         for contender, seen in times.items():
-            command = [sys.executable, "-m", "benchmarks.cold_series", contender]
+            command = [sys.executable, str(Path(__file__).with_name("cold_series.py")), contender]
             start = time.perf_counter()
             subprocess.run(command, check=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
             seen.append(time.perf_counter() - start)
