@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from rallyuxr.errors import InvalidInput
 from rallyuxr.stats import long_run
+from rallyuxr.stats.autoregression import MAX_ORDER
 from rallyuxr.stats.influence import influence_series
 from rallyuxr.stats.student import t_quantile
 
@@ -158,7 +159,7 @@ def standard_error(noise: Noise, design: Design) -> float:
 def degrees_of_freedom(noise: Noise, design: Design) -> float:
     """Degrees of freedom that the default analysis of a design will have."""
     lengths = _lengths(noise, design)
-    order = min(long_run.MAX_ORDER, int(max(lengths)) // 14)
+    order = min(MAX_ORDER, int(max(lengths)) // 14)
     least = max(long_run.MIN_HOURS, max(lengths) / long_run.BORROWING_SHARE)
     measured = [length for length in lengths if length >= least] or [max(lengths)]
     borrowed = sum(1.0 / length for length in lengths) - sum(1.0 / length for length in measured)

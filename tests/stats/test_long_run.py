@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rallyuxr.simulation.noise import null_arms
+from rallyuxr.stats.autoregression import fit_autoregression
 from rallyuxr.stats.long_run import (
     Contributions,
-    fit_autoregression,
     newey_west_fixed_b,
     prewhitened_ewc,
     without_daily_cycle,
