@@ -53,6 +53,23 @@ def test_the_minimum_detectable_slope_is_missed_half_of_the_time():
     assert np.mean([slope.pvalue < 0.05 for slope in found]) == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.parametrize("unit", [1e-130, 1e-60, 1e-45, 1e45, 1e60, 1e130])
+def test_the_unit_of_a_metric_changes_no_judgement(unit):
+    """Units whose squares of squares leave floating point, and such as stay within."""
+    rng = np.random.default_rng(11)
+    arms = 5.0 + autoregressive(rng, (2, HOURS), 0.4)
+    known, other = (grid_of(*(scale * arms), pre_days=14) for scale in (1.0, unit))
+    (effect,), (found,) = (estimates_from_influence(influence_of(grid)) for grid in (known, other))
+    assert (found.estimate / unit, found.std_error / unit) == pytest.approx((effect.estimate, effect.std_error))
+    assert (found.pvalue, found.dof) == pytest.approx((effect.pvalue, effect.dof))
+    assert (found.relative.ci_lower, found.relative.ci_upper) == pytest.approx(
+        (effect.relative.ci_lower, effect.relative.ci_upper)
+    )
+    (slope,), (scaled,) = slopes_of(known, pre=True), slopes_of(other, pre=True)
+    assert (scaled.estimate / unit, scaled.std_error / unit) == pytest.approx((slope.estimate, slope.std_error))
+    assert (scaled.pvalue, scaled.dof) == pytest.approx((slope.pvalue, slope.dof))
+
+
 def test_a_line_has_its_slope_and_what_it_would_do_to_the_effect():
     rng = np.random.default_rng(5)
     line = 0.25 * np.arange(HOURS) / 24 + 1e-3 * rng.standard_normal(HOURS)
