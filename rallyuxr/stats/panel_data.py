@@ -214,7 +214,9 @@ def to_arrow(column: Any) -> Any:
     """A column of a pandas, polars or pyarrow table as an Arrow array."""
     import pyarrow
 
-    return pyarrow.chunked_array(column) if hasattr(column, "__arrow_c_stream__") else pyarrow.array(column)
+    array = pyarrow.chunked_array(column) if hasattr(column, "__arrow_c_stream__") else pyarrow.array(column)
+    is_view = pyarrow.types.is_string_view(array.type)  # polars' texts, which few Arrow functions take
+    return array.cast(pyarrow.large_string()) if is_view else array
 
 
 def _present(available: Sequence[str], names: Sequence[str]) -> Sequence[str]:
@@ -293,10 +295,21 @@ def _encode_values(column: Any) -> Levels:
     if isinstance(encoded, pyarrow.ChunkedArray):
         encoded = encoded.chunk(0)
     labels = encoded.dictionary.to_numpy(zero_copy_only=False)
-    order = np.argsort(labels)
+    order = _sorted(encoded.dictionary, labels)
     rank = np.empty(order.size, dtype=np.int32)
     rank[order] = np.arange(order.size, dtype=np.int32)
     return Levels(rank[encoded.indices.to_numpy()], order.size, labels=labels[order])
+
+
+def _sorted(column: Any, labels: NDArray[Any]) -> NDArray[Any]:
+    """The order of labels, an Arrow array and the same as objects: comparing texts as objects is slow."""
+    import pyarrow
+    import pyarrow.compute
+
+    if pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type):
+        order: NDArray[Any] = pyarrow.compute.array_sort_indices(column).to_numpy()
+        return order
+    return np.argsort(labels)
 
 
 def _numeric(column: Any, name: str) -> NDArray[Any]:
