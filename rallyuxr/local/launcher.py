@@ -8,7 +8,7 @@ time. It reaches into ministack's private names, so the version is pinned and ea
 | snapshots            | ministack saves on a clean stop only; here a forked copy saves every `SNAPSHOT_SECONDS` |
 | synced files         | ministack renames files that may not be on the disk yet: a power cut could leave none   |
 | durable streams      | ministack forgets change records at a stop but keeps the positions of their readers     |
-| shared layers        | ministack unpacks 160 MB for every worker and writes them into every snapshot           |
+| shared layers        | ministack unpacks 188 MB for every worker and writes them into every snapshot           |
 | arithmetic           | ministack adds numbers at 28 digits, DynamoDB at 38                                     |
 | a closed door        | any web page could post to a port of this machine; foreign origins and hosts are refused |
 | no orphans           | the cloud ends when the last process that uses its folder is gone                       |

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -16,6 +17,7 @@ from rallyuxr.local import cloud as local_cloud
 
 HANDLERS = sorted(function.handler for function in specs.FUNCTIONS)
 LAYERS_OF = {function.handler: function.layers for function in specs.FUNCTIONS}
+NOT_COMPILED = {f"python/{path}" for path in bundle._NEEDED_TESTS}
 FORBIDDEN = ("pandas", "pyarrow", "statsmodels", "duckdb", "streamlit", "plotly", "boto3", "botocore")
 
 
@@ -45,7 +47,24 @@ def test_a_functions_layers_and_code_fit_into_lambda(function: specs.Function) -
     entries = [entry for archive in archives for entry in zipfile.ZipFile(archive).infolist()]
     entries += zipfile.ZipFile(io.BytesIO(bundle.build_code())).infolist()
     assert sum(entry.file_size for entry in entries) < bundle.UNZIPPED_LIMIT
-    assert not [entry.filename for entry in entries if "__pycache__" in entry.filename]
+
+
+@pytest.mark.parametrize("layer", specs.LAYERS, ids=lambda layer: layer.name)
+def test_a_layers_modules_are_compiled_for_its_runtime_and_need_no_date(layer: specs.Layer) -> None:
+    with zipfile.ZipFile(bundle.build_layer(layer)) as archive:
+        names = set(archive.namelist())
+        compiled = [name for name in names if name.endswith(".pyc")]
+        heads = {archive.open(name).read(8) for name in compiled}
+    unchecked = (1).to_bytes(4, "little")  # PEP 552
+    assert heads == {MAGIC_NUMBER + unchecked}
+    modules = [PurePosixPath(name) for name in names if name.endswith(".py") and name not in NOT_COMPILED]
+    tag = sys.implementation.cache_tag
+    assert not [one for one in modules if str(one.parent / "__pycache__" / f"{one.stem}.{tag}.pyc") not in names]
+
+
+def test_the_code_is_not_compiled() -> None:
+    names = zipfile.ZipFile(io.BytesIO(bundle.build_code())).namelist()
+    assert not [name for name in names if "__pycache__" in name]
 
 
 def test_only_the_function_that_writes_parquet_carries_its_writer() -> None:
