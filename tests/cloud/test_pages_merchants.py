@@ -126,6 +126,16 @@ def test_hours_and_last_year_are_a_choice(ctx: Context) -> None:
     assert any("Newest order" in caption.value for caption in page.caption)
 
 
+def test_the_page_says_which_day_or_hour_is_not_over(ctx: Context) -> None:
+    page = merchants_page(a_shop(ctx, 1))
+    assert sum(f"{today(ctx):%b %Y} (UTC) is not over" in caption.value for caption in page.caption) == 1
+    next(control for control in page.segmented_control if control.label == "By").set_value("Hour").run()
+    assert sum(f"The hour from {ctx.clock():%H}:00 (UTC) is not over" in one.value for one in page.caption) == 1
+    days = next(field for field in page.date_input if field.label == "Days (UTC)")
+    days.set_value((today(ctx) - timedelta(days=9), today(ctx) - timedelta(days=2))).run()
+    assert not any("is not over" in caption.value for caption in page.caption)
+
+
 @pytest.mark.parametrize("name", ["merchants", "order_form"])
 def test_without_merchants_the_pages_say_what_to_do(own_account: Deployment, name: str) -> None:
     opened = opened_page(name)
