@@ -1,13 +1,17 @@
 """Overview, creating, metric values and operations through the entrypoint: empty, full, without storage."""
 
+import json
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from rallyuxr.dashboard import session
 from rallyuxr.local import Deployment
 from rallyuxr.models import (
     CreateMetricValue,
@@ -39,6 +43,7 @@ from tests.browser.seeds import example_plan, price_metrics
 ENTRYPOINT = Path(__file__).parents[2] / "streamlit_app.py"
 PAGES = ("overview", "create", "metric_values", "operations")
 SECONDS = 60
+NINE_HOURS = timedelta(hours=9)
 
 
 @pytest.fixture(autouse=True)
@@ -352,6 +357,21 @@ def test_a_step_that_failed_says_why_and_where_to_go_on(ctx: Context):
 def test_a_price_says_in_words_what_it_is_worth(ctx: Context):
     text = words(page("metric_values", metric="conversion_rate"))
     assert "One percentage point more is worth $1,200.00 over the whole experiment." in text
+
+
+def test_a_prices_chart_is_on_the_clock_of_the_table_beside_it(
+    ctx: Context, metric: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "time_zone", lambda: ZoneInfo("Asia/Tokyo"))
+    opened = page("metric_values", metric=metric)
+    chart = json.loads(opened.get("plotly_chart")[0].proto.spec)
+    (changed,) = chart["data"][1]["x"]
+    assert datetime.fromisoformat(changed) == (metric_history(ctx, metric)[0].updated_at + NINE_HOURS).replace(
+        tzinfo=None
+    )
+    assert chart["layout"]["xaxis"]["title"]["text"] == "Time (Asia/Tokyo)"
+    (table,) = (html.proto.body for html in opened.get("html") if "<table" in html.proto.body)
+    assert f"{changed[11:16]} JST" in table
 
 
 def test_dollar_inputs_explain_themselves_with_an_example(ctx: Context):
