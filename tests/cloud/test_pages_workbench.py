@@ -1,7 +1,8 @@
 """Overview, creating, metric values and operations through the entrypoint: empty, full, without storage."""
 
 import json
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +12,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from rallyuxr.dashboard import session
+from rallyuxr.dashboard import session, uploads
+from rallyuxr.ingest import ReadOptions, Upload, inspect_results
 from rallyuxr.local import Deployment
 from rallyuxr.models import (
     CreateMetricValue,
@@ -325,6 +327,83 @@ def test_columns_chosen_for_one_file_count_in_another_only_where_it_has_them(
     shown(opened.run())
     assert "Ready" in words(opened)
     assert opened.selectbox(key="plan column of timestamp").value is None
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[ReadOptions]:
+    """The options of each time that a file is read."""
+    seen: list[ReadOptions] = []
+
+    def read(content: bytes, options: ReadOptions) -> Upload:
+        seen.append(options)
+        return inspect_results(content, options)
+
+    monkeypatch.setattr(uploads, "inspect_results", read)
+    return seen
+
+
+@pytest.fixture
+def _one_moment(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages' clock stands still, so that no quarter of an hour begins between two runs."""
+    now = ctx.clock()
+    monkeypatch.setattr(session, "connection", lambda: replace(ctx, clock=lambda: now))
+
+
+@pytest.mark.usefixtures("_one_moment")
+def test_a_file_is_read_once_however_often_its_page_runs(
+    ctx: Context, uploaded: ExperimentDefinition, readings: list[ReadOptions]
+):
+    content = results_file(ctx, uploaded)
+    opened = upload_form(content, f"Read once {uuid4().hex[:6]}")
+    shown(opened.run())
+    opened.text_input(key="plan name").set_value(name := f"Read once {uuid4().hex[:6]}")
+    shown(opened.run())
+    assert len(readings) == 1
+    opened.text_input(key="plan zone").set_value("Asia/Tokyo")
+    shown(opened.run())
+    assert [options.time_zone for options in readings] == [None, "Asia/Tokyo"]
+    opened.text_input(key="plan zone").set_value("")
+    shown(opened.run())
+    press(opened, "Create the experiment")
+    (made,) = stored(ctx, name)
+    assert load_results(ctx, made.id).data_version == 1
+    assert len(readings) == 2
+
+
+@pytest.mark.usefixtures("_one_moment")
+def test_a_file_is_read_again_for_another_plan_and_for_another_content(
+    ctx: Context, uploaded: ExperimentDefinition, readings: list[ReadOptions]
+):
+    content = results_file(ctx, uploaded)
+    opened = upload_form(content, f"Read again {uuid4().hex[:6]}")
+    opened.multiselect(key="plan metrics").set_value(["conversion_rate"])
+    shown(opened.run())
+    assert [len(options.experiment.metrics) for options in readings] == [3, 1]
+    lines = content.decode().splitlines()
+    broken = "\n".join([*lines[:-1], lines[-1].replace(lines[-1].split(",")[3], "abc")]).encode()
+    opened.file_uploader(key="plan-file").set_value(("results.csv", broken, "text/csv"))
+    shown(opened.run())
+    assert len(readings) == 3
+    assert any("Nothing is stored until mended" in error.value for error in opened.error)
+
+
+def test_no_more_than_four_readings_are_kept(readings: list[ReadOptions]):
+    contents = [f"timestamp,metric,arm,value\n2025-01-15,m{number},control,1\n".encode() for number in range(5)]
+    for content in [*contents, contents[-1]]:
+        uploads.read(content, ReadOptions())
+    assert len(readings) == 5
+    uploads.read(contents[0], ReadOptions())
+    assert len(readings) == 6, "the oldest made room for the fifth"
+
+
+def test_what_was_in_the_future_is_read_again_when_it_has_come(readings: list[ReadOptions]):
+    content = b"timestamp,metric,arm,value,n\n2025-01-15T14:00Z,m,control,1,9\n2025-01-15T14:00Z,m,treatment,2,9\n"
+
+    def problems(hour: int, minute: int) -> int:
+        return uploads.read(content, ReadOptions(now=datetime(2025, 1, 15, hour, minute, tzinfo=UTC))).problem_count
+
+    assert [problems(13, 46), problems(13, 59), problems(14, 0), problems(14, 14)] == [1, 1, 0, 0]
+    assert len(readings) == 2
 
 
 def test_an_experiment_that_waits_for_its_file_takes_it_later(ctx: Context, uploaded: ExperimentDefinition):
