@@ -36,6 +36,7 @@ if not current.rows:
     widgets.empty("No orders in this range", "Choose a longer range, or look at another merchant.")
     st.stop()
 
+merchant_widgets.not_over(analytics, now)
 merchant_widgets.tiles(merchant.currency, current.totals, earlier.totals if earlier else None)
 for title, measure in (
     (f"Net sales ({merchant.currency})", lambda row: float(row.net)),
@@ -75,7 +76,7 @@ with channels:
 
 st.subheader("New and returning customers")
 widgets.chart(
-    merchant_figures.customers(current.rows, merchant.time_zone),
+    merchant_figures.customers(analytics, until=now),
     name="customers",
     alt="New and returning customers over time",
 )

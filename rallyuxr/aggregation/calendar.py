@@ -30,6 +30,11 @@ def period_starts(
     return tuple(start for start in starts if start < until)
 
 
+def running_start(merchant: Merchant, granularity: AnalyticsGranularity, now: datetime) -> datetime:
+    """When the hour or day of the merchant begins, in UTC, that is not over yet."""
+    return merchant.hour_of(now) if granularity == "hourly" else merchant.midnight(merchant.day_of(now))
+
+
 def orders_by_hour_of_week(
     rows: Iterable[AnalyticsRow], time_zone: str, first: date, last: date
 ) -> NDArray[np.float64]:

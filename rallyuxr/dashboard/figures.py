@@ -149,16 +149,15 @@ class Estimate:
     words: str
 
 
-def steps(times: Sequence[datetime], values: Sequence[float], *, until: datetime, axis: str) -> go.Figure:
+def steps(
+    times: Sequence[datetime], values: Sequence[float], *, until: datetime, axis: str, zone: tzinfo
+) -> go.Figure:
     """A value that stays as it is until it is changed; the newest holds `until` then. A dot for each change."""
-    figure = _frame(axis, "Time (UTC)").update_yaxes(rangemode="tozero")
+    figure = _frame(axis, f"Time ({zone})").update_yaxes(rangemode="tozero")
+    *changes, end = (at.astimezone(zone).replace(tzinfo=None) for at in (*times, max(until, times[-1])))
     line = {"shape": "hv", "color": TREATMENT}
-    figure.add_scatter(
-        x=[*times, max(until, times[-1])], y=[*values, values[-1]], mode="lines", line=line, hoverinfo="skip"
-    )
-    figure.add_scatter(
-        x=list(times), y=list(values), mode="markers", marker={"color": TREATMENT, "size": 9}, name=axis
-    )
+    figure.add_scatter(x=[*changes, end], y=[*values, values[-1]], mode="lines", line=line, hoverinfo="skip")
+    figure.add_scatter(x=changes, y=list(values), mode="markers", marker={"color": TREATMENT, "size": 9}, name=axis)
     figure.update_layout(showlegend=False)
     return figure
 

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 from pydantic import ValidationError
 
-from rallyuxr.dashboard import session, widgets
-from rallyuxr.dashboard.formatting import level, moment, money, number, relative
+from rallyuxr.aggregation.calendar import running_start
+from rallyuxr.dashboard import merchant_figures, session, widgets
+from rallyuxr.dashboard.formatting import day, level, moment, money, number, relative
 from rallyuxr.errors import RallyError
-from rallyuxr.models.aggregate import AnalyticsGranularity, AnalyticsRow, Comparison, Freshness
+from rallyuxr.models.aggregate import Analytics, AnalyticsGranularity, AnalyticsRow, Comparison, Freshness
 from rallyuxr.models.order import Merchant
 from rallyuxr.services.analytics import MOST_DAYS
 from rallyuxr.services.merchants import add_merchant
@@ -71,6 +73,19 @@ def freshness(merchant: Merchant, known: Freshness) -> None:
     zone = session.time_zone()
     counted = moment(known.aggregated_at, zone) if known.aggregated_at else "not yet"
     st.caption(f":material/schedule: Newest order {moment(known.last_order_at, zone)}; its day counted {counted}.")
+
+
+def not_over(analytics: Analytics, now: datetime) -> None:
+    """Which hour or day of the merchant the charts show as far as it has come."""
+    if not merchant_figures.runs(analytics, now):
+        return
+    zone_name, hourly = analytics.merchant.time_zone, analytics.granularity == "hourly"
+    zone = ZoneInfo(zone_name)
+    start = running_start(analytics.merchant, analytics.granularity, now).astimezone(zone)
+    which = f"The hour from {start:%H:%M}" if hourly else day(start, zone)
+    st.caption(
+        f":material/hourglass_bottom: {which} ({zone_name}) is not over: its points are hollow, its bar is hatched."
+    )
 
 
 def tiles(currency: str, now: AnalyticsRow, before: AnalyticsRow | None) -> None:

@@ -4,11 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from rallyuxr.dashboard import session
+from rallyuxr.dashboard import order_time, session
 from rallyuxr.dashboard.formatting import moment, plain, price, words
 from rallyuxr.errors import RallyError
 from rallyuxr.models.currency import minor_digits
@@ -33,7 +32,6 @@ def order_id() -> str:
 
 def details(merchant: Merchant, now: datetime) -> dict[str, Any]:
     """The fields beside the lines, under the contract's names; empty ones are left out."""
-    local = now.astimezone(ZoneInfo(merchant.time_zone))
     step = 10 ** -minor_digits(merchant.currency)
     left, middle, right = st.columns(3)
     with left:
@@ -42,19 +40,7 @@ def details(merchant: Merchant, now: datetime) -> dict[str, Any]:
         )
         channel = st.text_input("Channel", value="web", key=_field_key("channel"), persist_state="session")
     with middle:
-        day = st.date_input(
-            "Day",
-            value=local.date(),
-            max_value=local.date(),
-            key=_field_key("day", merchant.time_zone),
-            persist_state="session",
-        )
-        clock = st.time_input(
-            f"Time ({merchant.time_zone})",
-            value=local.time().replace(microsecond=0),
-            key=_field_key("clock", merchant.time_zone),
-            persist_state="session",
-        )
+        placed_at = order_time.choose(merchant.time_zone, now, order_id())
     with right:
         status = st.selectbox(
             "Status", ORDER_STATUSES, format_func=words, key=_field_key("status"), persist_state="session"
@@ -75,7 +61,6 @@ def details(merchant: Merchant, now: datetime) -> dict[str, Any]:
         amounts[name] = column.number_input(
             label, min_value=0.0, step=step, format=_format(merchant), key=_field_key(name), persist_state="session"
         )
-    placed_at = datetime.combine(day, clock, tzinfo=ZoneInfo(merchant.time_zone))
     given = {
         "customerId": customer,
         "channel": channel,
@@ -157,7 +142,8 @@ def place(sent: dict[str, Any]) -> None:
         st.error(plain(f"Not placed: enter the unit price of {', '.join(unpriced)}."), icon=":material/error:")
         return
     try:
-        receipt = place_order(session.context(), sent)
+        with order_time.held(sent["orderId"], datetime.fromisoformat(sent["time"])):
+            receipt = place_order(session.context(), sent)
     except RallyError as problem:
         st.error(plain(problem.message), icon=":material/error:")
         return

@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard import session, widgets
+from rallyuxr.dashboard import session, uploads, widgets
 from rallyuxr.dashboard.draft import key, usual_measure, value
 from rallyuxr.dashboard.plan_form import problem
 from rallyuxr.dashboard.reading import Reading
 from rallyuxr.dashboard.tables import html_table
-from rallyuxr.ingest import ReadOptions, Upload, inspect_results
+from rallyuxr.ingest import ReadOptions, Upload
 from rallyuxr.models import CreateExperiment, ExperimentPlan, MetricValue, SimulatedMetric
 from rallyuxr.models.experiment import OrderMeasure
 from rallyuxr.services import merchants
@@ -92,13 +92,13 @@ def file(plan: ExperimentPlan | None, prices: Mapping[str, MetricValue]) -> Uplo
 def _inspected(content: bytes, options: Mapping[str, Any]) -> Upload:
     """The file, read with the columns chosen by hand; those of an earlier file count where this one has them."""
     mapping = _mapping()
-    upload = inspect_results(content, ReadOptions(**options, mapping=mapping))
+    upload = uploads.read(content, ReadOptions(**options, mapping=mapping))
     kept = {name: column for name, column in mapping.items() if column in upload.header}
     if kept == mapping:
         return upload
     for name in mapping.keys() - kept:
         st.session_state[key(f"column of {name}")] = None
-    return inspect_results(content, ReadOptions(**options, mapping=kept))
+    return uploads.read(content, ReadOptions(**options, mapping=kept))
 
 
 def _mapping() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Prices in words, and as they were."""
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -41,14 +42,13 @@ def pick(prices: Sequence[MetricValue]) -> MetricValue:
 
 def history(price: MetricValue) -> None:
     """Every version with its reason and author, as a step chart, a table and a file."""
-    versions = metric_values.metric_history(session.connection(), price.metric_id)
+    versions, zone = metric_values.metric_history(session.connection(), price.metric_id), session.time_zone()
     widgets.chart(
-        _steps(versions, price),
+        _steps(versions, price, zone),
         name=f"price-of-{price.metric_id}",
         alt=f"The price of {price.name} over time: {len(versions)} versions, "
         f"now {f.price(price.dollars_per_unit, price.currency)}.",
     )
-    zone = session.time_zone()
     rows = [
         {
             "Version": str(entry.version),
@@ -68,11 +68,12 @@ def history(price: MetricValue) -> None:
     )
 
 
-def _steps(versions: Sequence[MetricValueVersion], price: MetricValue) -> go.Figure:
+def _steps(versions: Sequence[MetricValueVersion], price: MetricValue, zone: tzinfo) -> go.Figure:
     oldest_first = versions[::-1]
     return figures.steps(
         [entry.updated_at for entry in oldest_first],
         [float(entry.dollars_per_unit) for entry in oldest_first],
         until=session.connection().clock(),
         axis=f"{price.currency} per {f.one(price.unit)}",
+        zone=zone,
     )

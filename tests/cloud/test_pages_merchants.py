@@ -1,5 +1,6 @@
 """The merchants' page through the entrypoint: what it shows of one merchant, and nothing of another."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,13 +11,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from rallyuxr.dashboard import order_entry, session
+from rallyuxr.errors import Unavailable
 from rallyuxr.local import Deployment
 from rallyuxr.models.order import LineItem, Merchant, Order
 from rallyuxr.models.visits import VisitCount
 from rallyuxr.services.context import Context, connect
 from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.order_aggregates import aggregate_changes
-from rallyuxr.services.orders import place_orders, recent_orders
+from rallyuxr.services.orders import place_order, place_orders, recent_orders
 from rallyuxr.services.visits import record_visits
 from rallyuxr.store import CountedHour
 
@@ -126,6 +129,16 @@ def test_hours_and_last_year_are_a_choice(ctx: Context) -> None:
     assert any("Newest order" in caption.value for caption in page.caption)
 
 
+def test_the_page_says_which_day_or_hour_is_not_over(ctx: Context) -> None:
+    page = merchants_page(a_shop(ctx, 1))
+    assert sum(f"{today(ctx):%b %Y} (UTC) is not over" in caption.value for caption in page.caption) == 1
+    next(control for control in page.segmented_control if control.label == "By").set_value("Hour").run()
+    assert sum(f"The hour from {ctx.clock():%H}:00 (UTC) is not over" in one.value for one in page.caption) == 1
+    days = next(field for field in page.date_input if field.label == "Days (UTC)")
+    days.set_value((today(ctx) - timedelta(days=9), today(ctx) - timedelta(days=2))).run()
+    assert not any("is not over" in caption.value for caption in page.caption)
+
+
 @pytest.mark.parametrize("name", ["merchants", "order_form"])
 def test_without_merchants_the_pages_say_what_to_do(own_account: Deployment, name: str) -> None:
     opened = opened_page(name)
@@ -198,6 +211,123 @@ def test_nothing_typed_is_lost_by_looking_at_another_page_and_the_next_order_beg
     assert labelled(opened.text_input, "Customer").value == ""
     assert labelled(opened.number_input, "Shipping (USD)").value == 0
     assert labelled(opened.date_input, "Day").value == today(ctx)
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2025, 6, 3, 7, 5, 20, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def goes_on(self, **duration: int) -> datetime:
+        self.now += timedelta(**duration)
+        return self.now
+
+
+@pytest.fixture
+def clock(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the pages."""
+    clock = Clock()
+    monkeypatch.setattr(session, "connection", lambda: replace(ctx, clock=clock))
+    return clock
+
+
+@pytest.fixture
+def berlin(ctx: Context) -> Merchant:
+    return add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4()}", name="Form", time_zone="Europe/Berlin"))
+
+
+def typed_order(merchant: Merchant) -> AppTest:
+    opened = opened_page("order_form", merchant=merchant.merchant_id)
+    labelled(opened.text_input, "Customer").set_value("ann@example.com")
+    labelled(opened.text_input, "Article").set_value("tea")
+    labelled(opened.number_input, "Unit price (USD)").set_value(4.5)
+    return opened.run()
+
+
+def time_fields(opened: AppTest) -> tuple[date, time]:
+    return labelled(opened.date_input, "Day").value, labelled(opened.time_input, "Time (Europe/Berlin)").value
+
+
+def only_time(ctx: Context, merchant: Merchant) -> datetime:
+    (order,) = recent_orders(ctx, merchant.merchant_id).orders
+    return order.time
+
+
+def test_an_order_whose_time_nobody_touched_is_placed_when_it_is_sent(
+    ctx: Context, clock: Clock, berlin: Merchant
+) -> None:
+    opened = typed_order(berlin)
+    assert time_fields(opened) == (date(2025, 6, 3), time(9, 5))
+    sent_at = clock.goes_on(hours=15)  # 22:05 in UTC is five past midnight in Berlin
+    press(opened, "Place order")
+    assert only_time(ctx, berlin) == sent_at
+    assert time_fields(opened) == (date(2025, 6, 4), time(0, 5))
+
+
+def test_a_chosen_time_stays_and_keeps_the_day_it_was_chosen_on(
+    ctx: Context, clock: Clock, berlin: Merchant
+) -> None:
+    opened = typed_order(berlin)
+    labelled(opened.time_input, "Time (Europe/Berlin)").set_value(time(8, 40)).run()
+    clock.goes_on(hours=15)
+    opened.run()
+    assert time_fields(opened) == (date(2025, 6, 3), time(8, 40))
+    press(opened, "Place order")
+    assert only_time(ctx, berlin) == datetime(2025, 6, 3, 6, 40, tzinfo=UTC)
+
+
+def test_a_chosen_day_keeps_the_time_that_stood_beside_it(ctx: Context, clock: Clock, berlin: Merchant) -> None:
+    opened = typed_order(berlin)
+    labelled(opened.date_input, "Day").set_value(date(2025, 6, 1)).run()
+    clock.goes_on(hours=3)
+    press(opened, "Place order")
+    assert only_time(ctx, berlin) == datetime(2025, 6, 1, 7, 5, tzinfo=UTC)
+
+
+def test_a_browser_that_lags_behind_the_clock_chooses_no_time(ctx: Context, clock: Clock, berlin: Merchant) -> None:
+    opened = typed_order(berlin)
+    clock.goes_on(minutes=1)
+    opened.run()
+    labelled(opened.time_input, "Time (Europe/Berlin)").set_value(time(9, 5)).run()
+    assert time_fields(opened)[1] == time(9, 6)
+    sent_at = clock.goes_on(hours=2)
+    press(opened, "Place order")
+    assert only_time(ctx, berlin) == sent_at
+
+
+def test_an_order_sent_again_because_nobody_answered_is_the_same_order(
+    ctx: Context, clock: Clock, berlin: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def placed_without_an_answer(*arguments: Any) -> None:
+        place_order(*arguments)
+        raise Unavailable("The store did not answer.")
+
+    opened, sent_at = typed_order(berlin), clock.now
+    with monkeypatch.context() as lost:
+        lost.setattr(order_entry, "place_order", placed_without_an_answer)
+        press(opened, "Place order")
+    assert [error.value for error in opened.error] == ["The store did not answer."]
+    clock.goes_on(hours=1)
+    press(opened, "Place order")
+    assert any("was there already" in toast.value for toast in opened.toast)
+    assert only_time(ctx, berlin) == sent_at
+
+
+def test_an_order_refused_for_what_is_in_it_follows_the_clock_again(
+    ctx: Context, clock: Clock, berlin: Merchant
+) -> None:
+    opened = typed_order(berlin)
+    labelled(opened.text_input, "Customer").set_value("").run()
+    press(opened, "Place order")
+    assert opened.error
+    labelled(opened.text_input, "Customer").set_value("ann@example.com")
+    sent_at = clock.goes_on(hours=1)
+    press(opened, "Place order")
+    assert only_time(ctx, berlin) == sent_at
 
 
 def opened_page(name: str, **address: str) -> AppTest:

@@ -1,13 +1,19 @@
 """Overview, creating, metric values and operations through the entrypoint: empty, full, without storage."""
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from rallyuxr.dashboard import session, uploads
+from rallyuxr.ingest import ReadOptions, Upload, inspect_results
 from rallyuxr.local import Deployment
 from rallyuxr.models import (
     CreateMetricValue,
@@ -39,6 +45,7 @@ from tests.browser.seeds import example_plan, price_metrics
 ENTRYPOINT = Path(__file__).parents[2] / "streamlit_app.py"
 PAGES = ("overview", "create", "metric_values", "operations")
 SECONDS = 60
+NINE_HOURS = timedelta(hours=9)
 
 
 @pytest.fixture(autouse=True)
@@ -322,6 +329,83 @@ def test_columns_chosen_for_one_file_count_in_another_only_where_it_has_them(
     assert opened.selectbox(key="plan column of timestamp").value is None
 
 
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[ReadOptions]:
+    """The options of each time that a file is read."""
+    seen: list[ReadOptions] = []
+
+    def read(content: bytes, options: ReadOptions) -> Upload:
+        seen.append(options)
+        return inspect_results(content, options)
+
+    monkeypatch.setattr(uploads, "inspect_results", read)
+    return seen
+
+
+@pytest.fixture
+def _one_moment(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages' clock stands still, so that no quarter of an hour begins between two runs."""
+    now = ctx.clock()
+    monkeypatch.setattr(session, "connection", lambda: replace(ctx, clock=lambda: now))
+
+
+@pytest.mark.usefixtures("_one_moment")
+def test_a_file_is_read_once_however_often_its_page_runs(
+    ctx: Context, uploaded: ExperimentDefinition, readings: list[ReadOptions]
+):
+    content = results_file(ctx, uploaded)
+    opened = upload_form(content, f"Read once {uuid4().hex[:6]}")
+    shown(opened.run())
+    opened.text_input(key="plan name").set_value(name := f"Read once {uuid4().hex[:6]}")
+    shown(opened.run())
+    assert len(readings) == 1
+    opened.text_input(key="plan zone").set_value("Asia/Tokyo")
+    shown(opened.run())
+    assert [options.time_zone for options in readings] == [None, "Asia/Tokyo"]
+    opened.text_input(key="plan zone").set_value("")
+    shown(opened.run())
+    press(opened, "Create the experiment")
+    (made,) = stored(ctx, name)
+    assert load_results(ctx, made.id).data_version == 1
+    assert len(readings) == 2
+
+
+@pytest.mark.usefixtures("_one_moment")
+def test_a_file_is_read_again_for_another_plan_and_for_another_content(
+    ctx: Context, uploaded: ExperimentDefinition, readings: list[ReadOptions]
+):
+    content = results_file(ctx, uploaded)
+    opened = upload_form(content, f"Read again {uuid4().hex[:6]}")
+    opened.multiselect(key="plan metrics").set_value(["conversion_rate"])
+    shown(opened.run())
+    assert [len(options.experiment.metrics) for options in readings] == [3, 1]
+    lines = content.decode().splitlines()
+    broken = "\n".join([*lines[:-1], lines[-1].replace(lines[-1].split(",")[3], "abc")]).encode()
+    opened.file_uploader(key="plan-file").set_value(("results.csv", broken, "text/csv"))
+    shown(opened.run())
+    assert len(readings) == 3
+    assert any("Nothing is stored until mended" in error.value for error in opened.error)
+
+
+def test_no_more_than_four_readings_are_kept(readings: list[ReadOptions]):
+    contents = [f"timestamp,metric,arm,value\n2025-01-15,m{number},control,1\n".encode() for number in range(5)]
+    for content in [*contents, contents[-1]]:
+        uploads.read(content, ReadOptions())
+    assert len(readings) == 5
+    uploads.read(contents[0], ReadOptions())
+    assert len(readings) == 6, "the oldest made room for the fifth"
+
+
+def test_what_was_in_the_future_is_read_again_when_it_has_come(readings: list[ReadOptions]):
+    content = b"timestamp,metric,arm,value,n\n2025-01-15T14:00Z,m,control,1,9\n2025-01-15T14:00Z,m,treatment,2,9\n"
+
+    def problems(hour: int, minute: int) -> int:
+        return uploads.read(content, ReadOptions(now=datetime(2025, 1, 15, hour, minute, tzinfo=UTC))).problem_count
+
+    assert [problems(13, 46), problems(13, 59), problems(14, 0), problems(14, 14)] == [1, 1, 0, 0]
+    assert len(readings) == 2
+
+
 def test_an_experiment_that_waits_for_its_file_takes_it_later(ctx: Context, uploaded: ExperimentDefinition):
     waiting = create_experiment(
         ctx, example_plan("Waits for its file").model_copy(update={"data_source": "upload"})
@@ -352,6 +436,21 @@ def test_a_step_that_failed_says_why_and_where_to_go_on(ctx: Context):
 def test_a_price_says_in_words_what_it_is_worth(ctx: Context):
     text = words(page("metric_values", metric="conversion_rate"))
     assert "One percentage point more is worth $1,200.00 over the whole experiment." in text
+
+
+def test_a_prices_chart_is_on_the_clock_of_the_table_beside_it(
+    ctx: Context, metric: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "time_zone", lambda: ZoneInfo("Asia/Tokyo"))
+    opened = page("metric_values", metric=metric)
+    chart = json.loads(opened.get("plotly_chart")[0].proto.spec)
+    (changed,) = chart["data"][1]["x"]
+    assert datetime.fromisoformat(changed) == (metric_history(ctx, metric)[0].updated_at + NINE_HOURS).replace(
+        tzinfo=None
+    )
+    assert chart["layout"]["xaxis"]["title"]["text"] == "Time (Asia/Tokyo)"
+    (table,) = (html.proto.body for html in opened.get("html") if "<table" in html.proto.body)
+    assert f"{changed[11:16]} JST" in table
 
 
 def test_dollar_inputs_explain_themselves_with_an_example(ctx: Context):
