@@ -54,10 +54,11 @@ def ctx(cloud: Endpoint) -> Context:
 
 
 @pytest.mark.parametrize(
-    ("until", "count"), [(date(1997, 4, 1), 3267), pytest.param(LAST, 6919, marks=pytest.mark.slow)]
+    ("until", "count", "days"),
+    [(date(1997, 2, 1), 885, 31), pytest.param(LAST, 6919, 500, marks=pytest.mark.slow)],
 )
 def test_real_orders_equal_a_plain_query_after_duplicates_and_shuffles(
-    ctx: Context, tmp_path: Path, until: date, count: int
+    ctx: Context, tmp_path: Path, until: date, count: int, days: int
 ) -> None:
     file, suffix = tmp_path / "cdnow.csv", f"-{uuid4().hex[:8]}"
     duckdb.execute(AS_ORDERS.replace("{file}", str(file)), {"suffix": suffix, "until": until})
@@ -77,7 +78,7 @@ def test_real_orders_equal_a_plain_query_after_duplicates_and_shuffles(
         rows = read_rows(ctx, merchant, "daily", FIRST, LAST)
         found = [(row.start.date(), row.orders, row.net, row.customers, row.new_customers) for row in rows]
         assert found == duckdb.execute(PLAIN_QUERY, [part, until]).fetchall()
-        assert len(found) > 80
+        assert len(found) >= days
     assert rebuild_aggregates(ctx, merchants[0].merchant_id, FIRST, date(1997, 1, 31)).differences == ()
 
 
