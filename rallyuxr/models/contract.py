@@ -76,18 +76,14 @@ class Answer:
         read: Self = _ADAPTERS[cls].validate_python(data)
         return read
 
-    def _items(self) -> tuple[tuple[str, Any], ...]:
-        names: Any = type(self).__dataclass_fields__  # type: ignore[attr-defined]
-        return tuple((name, getattr(self, name)) for name in names)
-
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def __eq__(self, other: object) -> bool:
         return self.__dict__ == other.__dict__ if type(self) is type(other) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._items())
+        return hash(tuple(sorted(vars(self).items())))  # by name, and no name is there twice
 
     def __setattr__(self, name: str, value: object) -> None:
         raise FrozenInstanceError(f"cannot assign to field {name!r}: use dataclasses.replace")

@@ -59,7 +59,7 @@ def stream_moments(pieces: Iterable[Columns], names: ColumnNames) -> PanelMoment
     if layout is None or not layout.by_unit:
         return None
     moments = _collapse(layout, _whole_units(itertools.chain([first], rest), layout.run), names)
-    return moments if runs.are_distinct() else None
+    return moments if moments is not None and runs.are_distinct() else None
 
 
 def _collapse(layout: Layout, pieces: Iterable[Columns], names: ColumnNames) -> PanelMoments | None:

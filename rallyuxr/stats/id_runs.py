@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 _FIRST_ROWS = 1024
 """Rows whose runs are looked at before all rows are."""
 
-
 _MOST_UNITS = 1 << 20
 """Ids in pieces are remembered until it is known that none comes twice; more than these are DuckDB's to group."""
 

@@ -295,9 +295,9 @@ def _assembled(arms: _Arms, memory: Array, used: Mask, start: int) -> InfluenceS
 
 def _start(post: ArrayLike) -> int:
     flags = np.asarray(post, dtype=bool)
-    start = int(flags.argmax()) if flags.ndim == 1 and flags.size else 0
-    if flags.ndim != 1 or not flags[start : start + 1].all() or not flags.size:
+    if flags.ndim != 1 or not flags.any():
         raise InvalidInput("post needs one flag an hour, true from the experiment's start on; none is true")
+    start = int(flags.argmax())
     if not flags[start:].all():
         raise InvalidInput("post turns back to false: give hours in time order, the baseline first")
     return start

@@ -88,6 +88,16 @@ def is_duckdb_relation(data: object) -> bool:
     return type(data).__name__ == "DuckDBPyRelation"
 
 
+def select_columns(relation: Any, names: Sequence[str]) -> Any:
+    """A DuckDB relation of these columns alone."""
+    return relation.select(*map(quote, names))
+
+
+def quote(name: str | None) -> str:
+    """A column's name as SQL writes it."""
+    return '"' + str(name).replace('"', '""') + '"'
+
+
 def is_path(data: object) -> bool:
     """Whether `data` names a file."""
     return isinstance(data, str | os.PathLike)
@@ -125,7 +135,7 @@ def read_columns(data: Any, names: Sequence[str], *, nullable: Sequence[str] = (
     if is_path(data):
         data = _read_parquet(data, names)
     elif is_duckdb_relation(data):
-        data = data.select(*(f'"{name}"' for name in _present(data.columns, names))).to_arrow_table()
+        data = select_columns(data, _present(data.columns, names)).to_arrow_table()
     available = column_names(data)
     columns = {name: _as_array(data[name], name, name in nullable) for name in _present(available, names)}
     lengths = {name: len(column) for name, column in columns.items()}

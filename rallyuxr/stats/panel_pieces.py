@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.stats.panel_data import is_duckdb_relation, is_path
+from rallyuxr.stats.panel_data import is_duckdb_relation, is_path, select_columns
 
 _ROWS_PER_PIECE = 1 << 18
 _BUFFER_BYTES = 1 << 20
@@ -46,8 +46,7 @@ def _file_pieces(path: Any, names: Sequence[str], texts: Sequence[str]) -> Piece
 def _relation_pieces(relation: Any, names: Sequence[str], texts: Sequence[str]) -> Pieces:
     if not set(names) <= set(relation.columns):
         return
-    quoted = ('"' + name.replace('"', '""') + '"' for name in names)
-    with relation.select(*quoted).to_arrow_reader(_ROWS_PER_PIECE) as reader:
+    with select_columns(relation, names).to_arrow_reader(_ROWS_PER_PIECE) as reader:
         if _are_readable(reader.schema, names, texts):
             for batch in reader:
                 yield {name: _as_numpy(batch.column(name)) for name in names}

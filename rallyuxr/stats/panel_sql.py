@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
-from rallyuxr.stats.panel_data import LARGEST, ColumnNames, is_duckdb_relation, is_path, to_arrow
+from rallyuxr.stats.panel_data import (
+    LARGEST,
+    ColumnNames,
+    is_duckdb_relation,
+    is_path,
+    quote,
+    select_columns,
+    to_arrow,
+)
 from rallyuxr.stats.panel_pieces import count_rows
 
 _MOST_PERIODS = 30
@@ -61,7 +69,7 @@ def fetched_if_small(data: Any, names: ColumnNames) -> Any:
     if not is_duckdb_relation(data) or not set(names.used()) <= set(data.columns):
         return data
     ((rows,),) = data.aggregate("count(*)").fetchall()
-    return data if rows >= _LARGE_FRAME else data.select(*map(_quote, names.used())).to_arrow_table()
+    return data if rows >= _LARGE_FRAME else select_columns(data, names.used()).to_arrow_table()
 
 
 def is_queryable(data: Any, names: ColumnNames) -> bool:
@@ -106,7 +114,7 @@ def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
 def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
     if not set(names.used()) <= set(relation.columns):
         return None
-    period, outcome = _quote(names.period), _quote(names.outcome)
+    period, outcome = quote(names.period), quote(names.outcome)
     facts = f"count(*), any_value({outcome})::DOUBLE, min({period}), max({period}), any_value(typeof({period}))"
     n_obs, shift, *bounds = relation.aggregate(facts).fetchall()[0]
     if shift is None or not abs(shift) <= LARGEST:
@@ -116,10 +124,10 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
         return None
     code, join = coded
     sql = _MOMENTS.format(
-        unit=_quote(names.unit),
-        treated=_quote(names.treated),
+        unit=quote(names.unit),
+        treated=quote(names.treated),
         outcome=outcome,
-        post=_quote(names.post),
+        post=quote(names.post),
         shift=shift,
         code=code,
         join=join,
@@ -132,10 +140,6 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
 
 def _column_type(column: Any) -> Any:
     return column.type if hasattr(column, "type") else column.dtype
-
-
-def _quote(name: str | None) -> str:
-    return '"' + str(name).replace('"', '""') + '"'
 
 
 def _code_periods(relation: Any, column: str, low: Any, high: Any, kind: str | None) -> tuple[str, str] | None:

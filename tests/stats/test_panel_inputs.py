@@ -195,6 +195,7 @@ def answer(data, **options):
 @pytest.mark.parametrize("rows", [12, 13, 25, 1000], ids=lambda rows: f"{rows} rows a piece")
 def test_text_ids_come_in_pieces_that_cut_units_in_two(rows, tmp_path, monkeypatch):
     monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", rows)
+    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)  # so that the relation is not fetched as a whole
     table = with_text_ids()
     pa.parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=50)
     for data in (tmp_path / "rows.parquet", relation(table.to_pandas())):
@@ -206,10 +207,11 @@ def test_text_ids_come_in_pieces_that_cut_units_in_two(rows, tmp_path, monkeypat
 @pytest.mark.parametrize("order", ["by period", "one unit in two runs"])
 def test_text_ids_that_are_not_sorted_are_told_in_whatever_piece(order, tmp_path, monkeypatch):
     monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", 24)
+    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
     table = with_text_ids()
     if order == "by period":
         shuffled = table.sort_by("period")
-    else:  # unit 3's second half of rows stands at the end, under its own name
+    else:  # unit 3's rows stand at the end, under the name of unit 5, which has had its run
         later = list(range(18)) + list(range(24, 240)) + list(range(18, 24))
         shuffled = table.take(later)
         shuffled = shuffled.set_column(0, "unit", pa.array([*shuffled["unit"].to_pylist()[:-6], *["user-5"] * 6]))
@@ -230,7 +232,8 @@ def test_a_relation_that_was_left_half_read_leaves_its_connection_free(monkeypat
     connection = duckdb.connect()
     connection.sql(
         "CREATE TABLE rows AS SELECT hash(range // 8) AS unit, range % 8 AS period, (range // 8) % 2 AS treated, "
-        "(range % 8 > 3)::INT AS post, sin(range) AS outcome FROM range(100_000)"
+        "(range % 8 > 3)::INT AS post, sin(range) AS outcome FROM range(240_000)"
     )
-    assert did_panel(connection.table("rows"), **COLUMNS).n_units == 12_500
-    assert connection.sql("SELECT count(*) FROM rows").fetchall() == [(100_000,)]
+    assert _LARGE_FRAME <= 240_000, "fewer rows are fetched as a whole"
+    assert did_panel(connection.table("rows"), **COLUMNS).n_units == 30_000
+    assert connection.sql("SELECT count(*) FROM rows").fetchall() == [(240_000,)]
