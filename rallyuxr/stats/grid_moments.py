@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.stats.arm_moments import ArmMoments, PanelMoments
-from rallyuxr.stats.id_runs import PiecewiseRuns, id_runs
+from rallyuxr.stats.id_runs import PiecewiseRuns
 from rallyuxr.stats.panel_data import LARGEST, ColumnNames, Floats
 from rallyuxr.stats.unit_grid import Grid, Layout, as_grid, find_layout, unit_blocks
 
@@ -31,11 +31,12 @@ def grid_moments(columns: Columns, names: ColumnNames) -> PanelMoments | None:
     """
     if not names.is_plain:
         return None
-    columns = _with_coded_units(columns, str(names.unit))
+    runs = PiecewiseRuns()
+    (columns,) = _with_codes([columns], str(names.unit), runs)
     if not _are_arrays(columns, names):
         return None
     layout = find_layout(columns[str(names.unit)], columns[str(names.period)])
-    return None if layout is None else _collapse(layout, [columns], names)
+    return _collapse(layout, [columns], names) if layout is not None and runs.are_distinct() else None
 
 
 def stream_moments(pieces: Iterable[Columns], names: ColumnNames) -> PanelMoments | None:
@@ -192,15 +193,6 @@ class _ArmSums:
         """The arm's moments, `level` added to the mean change."""
         divisor = self.count * (self.count - 1.0) if self.count > 1 else np.inf
         return ArmMoments(self.count, self.mean + np.array([level, 0.0]), self.scatter / divisor)
-
-
-def _with_coded_units(columns: Columns, unit: str) -> Columns:
-    """The columns, units that are texts as integers where rows are sorted by unit."""
-    if isinstance(columns[unit], np.ndarray):
-        return columns
-    runs = id_runs(columns[unit])
-    codes = None if runs is None else runs.codes()
-    return columns if codes is None else {**columns, unit: codes}
 
 
 def _with_codes(pieces: Iterable[Columns], unit: str, runs: PiecewiseRuns) -> Iterator[Columns]:

@@ -18,12 +18,6 @@ class IdRuns(NamedTuple):
     ids: Any
     lengths: NDArray[np.int32]
 
-    def codes(self) -> NDArray[np.int32] | None:
-        """Codes of all rows in the order of the ids' appearance; None where an id has more than one run."""
-        if len(self.ids.unique()) < len(self.ids):
-            return None
-        return np.repeat(np.arange(len(self.ids), dtype=np.int32), self.lengths)
-
 
 def id_runs(column: Any, *, sample: bool = True) -> IdRuns | None:
     """The runs of an Arrow column of text; None with missing values, or with more runs than half its rows.
@@ -66,6 +60,8 @@ class PiecewiseRuns:
 
     def are_distinct(self) -> bool:
         """Whether no id had a second run."""
+        if not self._ids:
+            return True
         import pyarrow
 
-        return not self._ids or len(pyarrow.chunked_array(self._ids).unique()) == self._count
+        return len(pyarrow.chunked_array(self._ids).unique()) == self._count

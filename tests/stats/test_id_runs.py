@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rallyuxr.stats.id_runs import id_runs
+from rallyuxr.stats.id_runs import PiecewiseRuns, id_runs
 from rallyuxr.stats.panel import did_panel
 from rallyuxr.stats.panel_data import encode
 from tests.stats.panel_reference import panel
@@ -17,7 +17,9 @@ def test_runs_are_counted_from_nought_whatever_their_texts(kind, chunked):
     column = pa.chunked_array([column[:2], column[2:]]) if chunked else column
     runs = id_runs(column)
     assert runs.lengths.tolist() == [3, 2, 3]
-    assert runs.codes().tolist() == [0, 0, 0, 1, 1, 2, 2, 2]
+    coder = PiecewiseRuns()
+    assert coder.codes(column).tolist() == [0, 0, 0, 1, 1, 2, 2, 2]
+    assert coder.are_distinct()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,9 @@ def test_numbers_need_no_runs():
 
 def test_an_id_with_two_runs_is_one_id():
     column = pa.array(["a", "a", "b", "b", "a", "a"])
-    assert id_runs(column).codes() is None
+    coder = PiecewiseRuns()
+    assert coder.codes(column).tolist() == [0, 0, 1, 1, 2, 2]
+    assert not coder.are_distinct()
     levels = encode(column, "unit")
     assert levels.count == 2
     assert [levels.label(code) for code in levels.codes] == column.to_pylist()

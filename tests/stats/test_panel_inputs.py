@@ -237,3 +237,13 @@ def test_a_relation_that_was_left_half_read_leaves_its_connection_free(monkeypat
     assert _LARGE_FRAME <= 240_000, "fewer rows are fetched as a whole"
     assert did_panel(connection.table("rows"), **COLUMNS).n_units == 30_000
     assert connection.sql("SELECT count(*) FROM rows").fetchall() == [(240_000,)]
+
+
+def test_a_relations_columns_may_have_any_name():
+    table = with_text_ids().rename_columns(["unit", "period", "treated", "post", 'the "outcome"'])
+    connection = duckdb.connect()
+    connection.from_arrow(table).create("rows")
+    named = COLUMNS | {"outcome": 'the "outcome"'}
+    for method in ("unit_means", "permutation"):
+        found = did_panel(connection.table("rows"), **named, method=method, reps=99)
+        assert found.estimate == did_panel(table, **named, method=method, reps=99).estimate
