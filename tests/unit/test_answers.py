@@ -18,6 +18,7 @@ def test_an_answer_reads_back_from_the_contracts_names():
     assert written["cellMeans"] == {"treatmentPre": 10.0}
     assert "pvalue" not in written
     assert DidEstimate.from_json(written) == FOUND
+    assert repr(DidEstimate.from_json(written)) == repr(FOUND), "whatever filled the fields, and in which order"
 
 
 def test_times_are_written_in_utc():
