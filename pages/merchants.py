@@ -29,7 +29,7 @@ with against:
     compare = merchant_widgets.pick_comparison()
 
 analytics = merchant_loaders.analytics(merchant.merchant_id, granularity, first, last, compare)
-current, earlier = analytics.range, analytics.comparison
+current, last_day = analytics.range, last - timedelta(days=1)
 st.header(plain(merchant.name))
 merchant_widgets.freshness(merchant, analytics.freshness)
 if not current.rows:
@@ -37,24 +37,22 @@ if not current.rows:
     st.stop()
 
 merchant_widgets.not_over(analytics, now)
-merchant_widgets.tiles(merchant.currency, current.totals, earlier.totals if earlier else None)
+merchant_widgets.tiles(analytics, now)
 for title, measure in (
     (f"Net sales ({merchant.currency})", lambda row: float(row.net)),
     ("Orders", lambda row: row.orders),
 ):
     figure = merchant_figures.over_time(analytics, measure, title=title, until=now)
-    widgets.chart(figure, name=f"{merchant.merchant_id} {title}", alt=f"{title} over time, {first} to {last}")
+    widgets.chart(figure, name=f"{merchant.merchant_id} {title}", alt=f"{title} over time, {first} to {last_day}")
 
 st.subheader("When customers order")
 heat_first = max(first, last - timedelta(days=merchant_widgets.MOST_HOURLY_DAYS))
 hourly = merchant_loaders.analytics(merchant.merchant_id, "hourly", heat_first, last)
-heat = orders_by_hour_of_week(hourly.range.rows, merchant.time_zone, heat_first, last)
+heat = orders_by_hour_of_week(hourly.range.rows, merchant, heat_first, last, until=now)
 widgets.chart(
     merchant_figures.hour_of_week(heat), name="hour of week", alt="Mean orders by weekday and hour of the day"
 )
-st.caption(
-    f"Mean orders in each hour of the week, {heat_first} to {last - timedelta(days=1)}, {merchant.time_zone}."
-)
+st.caption(f"Mean orders in each hour of the week that is over, {heat_first} to {last_day}, {merchant.time_zone}.")
 
 products, channels = st.columns(2)
 with products:

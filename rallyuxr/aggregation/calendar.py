@@ -36,19 +36,25 @@ def running_start(merchant: Merchant, granularity: AnalyticsGranularity, now: da
 
 
 def orders_by_hour_of_week(
-    rows: Iterable[AnalyticsRow], time_zone: str, first: date, last: date
+    rows: Iterable[AnalyticsRow], merchant: Merchant, first: date, last: date, until: datetime
 ) -> NDArray[np.float64]:
     """Mean orders in each hour of the week on the merchant's clock, over the days `[first, last)`.
 
-    Returns shape (7, 24), Monday first; NaN for weekdays that the range does not hold.
+    The hour that runs at `until` counts neither as orders nor as an hour.
+
+    Returns shape (7, 24), Monday first; NaN for hours of which the range holds none that is over.
     """
-    orders, zone = np.zeros((7, 24)), ZoneInfo(time_zone)
+    orders, hours, zone = np.zeros((7, 24)), np.zeros((7, 24)), ZoneInfo(merchant.time_zone)
+    running = merchant.hour_of(until)
     for row in rows:
-        local = row.start.astimezone(zone)
-        orders[local.weekday(), local.hour] += row.orders or 0
-    weekdays = [(first + timedelta(days=offset)).weekday() for offset in range((last - first).days)]
-    days = np.bincount(weekdays, minlength=7)[:, None]
-    return np.divide(orders, days, out=np.full_like(orders, np.nan), where=days > 0)
+        if row.start < running:
+            local = row.start.astimezone(zone)
+            orders[local.weekday(), local.hour] += row.orders or 0
+    for start in period_starts(merchant, "daily", first, last, running):
+        day = start.astimezone(zone)
+        over = running.astimezone(zone).hour if day.date() == merchant.day_of(running) else 24
+        hours[day.weekday(), :over] += 1
+    return np.divide(orders, hours, out=np.full_like(orders, np.nan), where=hours > 0)
 
 
 def table_csv(rows: Iterable[AnalyticsRow]) -> str:

@@ -45,6 +45,18 @@ def runs(analytics: Analytics, now: datetime) -> bool:
     return running < now and analytics.range.first <= analytics.merchant.day_of(running) < analytics.range.last
 
 
+def finished(analytics: Analytics, now: datetime) -> tuple[list[AnalyticsRow], list[AnalyticsRow]]:
+    """The rows of the hours or days that are over, and those of the comparison that stand in their place."""
+    merchant, part, before = analytics.merchant, analytics.range, analytics.comparison
+    end = running_start(merchant, analytics.granularity, now)
+    over = [row for row in part.rows if row.start < end]
+    if before is None:
+        return over, []
+    shift, zone = part.first - before.first, ZoneInfo(merchant.time_zone)
+    earlier_end = end.astimezone(zone) - shift
+    return over, [row for row in before.rows if row.start < earlier_end]
+
+
 ABOVE = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "len": 0.5, "thickness": 8}
 """A scale of colours above its chart, whose width it leaves to the chart on a phone too."""
 

@@ -83,24 +83,33 @@ def not_over(analytics: Analytics, now: datetime) -> None:
     zone = ZoneInfo(zone_name)
     start = running_start(analytics.merchant, analytics.granularity, now).astimezone(zone)
     which = f"The hour from {start:%H:%M}" if hourly else day(start, zone)
+    compared = " The tiles' changes leave it out." if analytics.comparison else ""
     st.caption(
         f":material/hourglass_bottom: {which} ({zone_name}) is not over: its points are hollow, its bar is hatched."
+        + compared
     )
 
 
-def tiles(currency: str, now: AnalyticsRow, before: AnalyticsRow | None) -> None:
-    """The range in numbers, each with its change against the comparison; conversion where visits were counted."""
+def tiles(analytics: Analytics, now: datetime) -> None:
+    """The range in numbers, each with its change against the comparison; conversion where visits were counted.
+
+    A change leaves out the hour or day that is not over, and what it would be compared with.
+    """
+    currency, shown = analytics.merchant.currency, _tallied(analytics.range.rows)
+    finished, earlier = merchant_figures.finished(analytics, now)
+    changes = {name: _change(value, _tallied(earlier).get(name)) for name, value in _tallied(finished).items()}
     with st.container(horizontal=True):
-        for label, amount, earlier in zip(_TILES, _amounts(now), _amounts(before), strict=True):
-            shown = money(amount, currency) if label in _MONEY_TILES else number(amount)
-            st.metric(label, shown, border=True, **_change(amount, earlier))
-        if (conversion := _conversion(now)) is not None:
-            hours = number(now.visit_hours)
+        for label in _TILES:
+            amount = shown.get(label)
+            written = money(amount, currency) if label in _MONEY_TILES else number(amount)
+            st.metric(label, written, border=True, **changes.get(label, {}))
+        if (conversion := shown.get("Conversion")) is not None:
+            hours = number(sum(row.visit_hours or 0 for row in analytics.range.rows))
             st.metric(
                 "Conversion",
                 level(100 * conversion, "%"),
                 border=True,
-                **_change(conversion, _conversion(before)),
+                **changes.get("Conversion", {}),
                 help=f"Orders per visit in the {hours} hours whose visits were counted",
             )
 
@@ -144,13 +153,12 @@ def _change(amount: float | None, earlier: float | None) -> dict[str, Any]:
     }
 
 
-def _conversion(row: AnalyticsRow | None) -> float | None:
-    return row.conversion.value if row and row.conversion else None
-
-
-def _amounts(row: AnalyticsRow | None) -> tuple[float | None, ...]:
-    """The tiles' numbers of a range, absent without one."""
-    if row is None:
-        return (None,) * len(_TILES)
-    average = row.average_order_value.value if row.average_order_value else None
-    return float(row.net or 0), float(row.orders or 0), average, float(row.new_customers or 0)
+def _tallied(rows: Sequence[AnalyticsRow]) -> dict[str, float]:
+    """The tiles' numbers of these hours or days together, without those that would divide by nothing."""
+    net, orders = float(sum(row.net or 0 for row in rows)), sum(row.orders or 0 for row in rows)
+    visits, came = (sum(getattr(row, name) or 0 for row in rows) for name in ("visits", "visit_orders"))
+    tallied = {"Net sales": net, "Orders": float(orders)}
+    if orders:
+        tallied["Average order value"] = net / orders
+    tallied["New customers"] = float(sum(row.new_customers or 0 for row in rows))
+    return tallied | ({"Conversion": came / visits} if visits else {})

@@ -185,10 +185,30 @@ def test_a_row_is_replaced_in_place_and_removed_when_empty() -> None:
 
 def test_hours_of_the_week_are_means_over_their_days() -> None:
     rows = [measure_row(row(tally_orders([order(1, "ann", "1.00"), order(2, "bob", "1.00")])))]
-    heat = orders_by_hour_of_week(rows, "Europe/Berlin", date(2025, 1, 13), date(2025, 1, 27))
+    later = HOUR + timedelta(days=99)
+    berlin = Merchant(merchant_id="tea", name="Tea", time_zone="Europe/Berlin")
+    heat = orders_by_hour_of_week(rows, berlin, date(2025, 1, 13), date(2025, 1, 27), until=later)
     assert heat.shape == (7, 24)
     assert (heat[2, 15], heat.sum()) == (1.0, 1.0)  # Wednesday, 15:00 in Berlin, two orders over two weeks
-    assert np.isnan(orders_by_hour_of_week(rows, "UTC", date(2025, 1, 15), date(2025, 1, 16))[0]).all()
+    assert np.isnan(
+        orders_by_hour_of_week(rows, berlin, date(2025, 1, 15), date(2025, 1, 16), until=later)[0]
+    ).all()
+
+
+def test_an_hour_that_is_not_over_is_no_hour_of_the_week() -> None:
+    berlin = Merchant(merchant_id="tea", name="Tea", time_zone="Europe/Berlin")
+    whole = measure_row(row(tally_orders([order(1, "ann", "1.00"), order(2, "bob", "1.00")])))
+    begun = whole.model_copy(update={"start": HOUR + timedelta(days=7), "orders": 1})  # Wednesday, 15:00 in Berlin
+    now = begun.start + timedelta(minutes=10)
+    heat = orders_by_hour_of_week([whole, begun], berlin, date(2025, 1, 9), date(2025, 1, 23), until=now)
+    assert heat[2, 15] == 2.0, "that of the week before alone"
+    heat = orders_by_hour_of_week(
+        [whole, begun], berlin, date(2025, 1, 9), date(2025, 1, 23), until=now.replace(hour=15)
+    )
+    assert heat[2, 15] == 1.5
+    today = orders_by_hour_of_week([begun], berlin, date(2025, 1, 22), date(2025, 1, 23), until=now)
+    assert (today[2, :15] == 0).all()
+    assert np.isnan(today[2, 15:]).all()
 
 
 def test_periods_begin_on_the_merchants_clock() -> None:

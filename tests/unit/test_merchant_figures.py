@@ -127,3 +127,27 @@ def test_the_bar_of_the_day_that_is_not_over_is_hatched():
     analytics = seen("daily", date(2025, 6, 2), date(2025, 6, 5), DAYS)
     for bars in merchant_figures.customers(analytics, until=HALF_PAST_MIDNIGHT).data:
         assert list(bars.marker.pattern.shape) == ["", "", "/"]
+
+
+def test_what_is_compared_leaves_out_the_day_that_runs_and_the_one_it_would_be_held_against():
+    earlier = a_range("daily", date(2025, 5, 30), date(2025, 6, 2), {june(1) - timedelta(days=1): 60, june(1): 70})
+    analytics = seen("daily", date(2025, 6, 2), date(2025, 6, 5), DAYS, comparison=earlier)
+    over, before = merchant_figures.finished(analytics, HALF_PAST_MIDNIGHT)
+    assert ([net(row) for row in over], [net(row) for row in before]) == ([100, 90], [60])
+    over, before = merchant_figures.finished(analytics, june(5))
+    assert ([net(row) for row in over], [net(row) for row in before]) == ([100, 90, 5], [60, 70])
+
+
+def test_by_hours_what_is_compared_ends_at_the_same_hour_of_both_clocks():
+    # Summer time began on 30 March 2025: 10:00 in Berlin is 8:00 UTC in one week and was 9:00 UTC a week before.
+    nine = datetime(2025, 4, 1, 7, tzinfo=UTC)
+    earlier = {datetime(2025, 3, 25, hour, tzinfo=UTC): hour for hour in (7, 8, 9, 10)}
+    analytics = seen(
+        "hourly",
+        date(2025, 4, 1),
+        date(2025, 4, 2),
+        {nine: 1, nine + timedelta(hours=1): 2},
+        comparison=a_range("hourly", date(2025, 3, 25), date(2025, 3, 26), earlier),
+    )
+    over, before = merchant_figures.finished(analytics, nine + timedelta(minutes=90))
+    assert ([net(row) for row in over], [net(row) for row in before]) == ([1], [7, 8])
