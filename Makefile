@@ -34,10 +34,10 @@ test: setup browser ## every test but the slow suites: units, embedded cloud, br
 	$(PYTEST) -m "not slow and not browser" -n 2 --dist loadgroup
 	$(PYTEST) -m "browser and not slow" tests/browser -n 2 --dist loadfile
 
-test-slow: setup ## Monte Carlo, thousands of API requests, crash rounds
+test-slow: setup ## Monte Carlo, thousands of API requests, crash rounds, deployments from nothing
 	$(PYTEST) -m "slow and not browser" -n 2 --dist loadgroup
 
-test-screens: setup browser ## every flow through the pages again: on a phone, in the dark
+test-screens: setup browser ## every flow through the pages again: on a phone, in the dark; and the longer ones
 	$(PYTEST) -m "browser and slow" tests/browser -n 2 --dist loadfile
 
 check: lint types contracts docs test ## what every change must pass

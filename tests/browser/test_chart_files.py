@@ -11,7 +11,7 @@ from rallyuxr.models import ExperimentDefinition
 from tests.browser.conftest import Visit
 from tests.browser.workbench import OUTPUT, fold, settled, unfold
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SVG = "{http://www.w3.org/2000/svg}"
 METRIC = "conversion_rate"
 FIGURES = {

@@ -97,6 +97,7 @@ def test_the_tiles_show_what_is_stored(visit: Visit, ctx: Context, merchant: Mer
     expect(page.get_by_text("Newest order")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_file_holds_the_rows_of_the_range(visit: Visit, ctx: Context, merchant: Merchant):
     today = merchant.day_of(ctx.clock())
     rows = read_rows(ctx, merchant, "daily", today - timedelta(days=27), today + timedelta(days=1))

@@ -22,7 +22,7 @@ from tests.browser.conftest import Picture, Visit
 from tests.browser.test_workbench_flows import PIPELINE, VERDICT, choose_days, hourly_csv, stored
 from tests.browser.workbench import settled
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 FOREIGN = {"timestamp": "moment", "arm": "side", "value": "height", "sample_size": "heads", "metric": "subject"}
 """The metric last: the file can be read as soon as the others are known, and the hand is still at work then."""
 

@@ -23,6 +23,7 @@ def open_section(page: Page, name: str) -> None:
     settled(page)
 
 
+@pytest.mark.slow
 def test_every_section_reads_at_every_width_and_in_both_schemes(
     visit: Visit, picture: Picture, barriers: Barriers, example: ExperimentDefinition, screen: Screen
 ):
@@ -93,6 +94,7 @@ def test_the_page_follows_the_pipeline_without_a_reload(walk: Visit, ctx: Contex
     expect(page.get_by_role("tab", name="Metrics")).to_be_visible(timeout=60_000)
 
 
+@pytest.mark.slow
 def test_the_report_works_offline_and_prints(
     walk: Visit, browser: Browser, example: ExperimentDefinition, tmp_path: Path
 ):

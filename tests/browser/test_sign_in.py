@@ -77,11 +77,13 @@ def test_a_viewer_reads_and_changes_nothing(
     assert not barriers(page)
 
 
+@pytest.mark.slow
 def test_an_analyst_may_run_again(sign_in: SignIn, example: ExperimentDefinition):
     page = sign_in({"email": "ann@example.com", "email_verified": True}, f"/results?experiment={example.id}")
     expect(page.get_by_role("button", name="Re-run with today's prices")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_an_address_that_nobody_verified_opens_nothing(
     sign_in: SignIn, example: ExperimentDefinition, barriers: Barriers
 ):

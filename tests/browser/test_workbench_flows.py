@@ -248,6 +248,7 @@ def test_the_overview_leads_to_an_experiment(walk: Visit, picture: Picture, exam
     expect(page.get_by_role("heading", name=example.name)).to_be_visible()
 
 
+@pytest.mark.slow
 def test_ticked_experiments_are_archived_together_and_found_again(walk: Visit, picture: Picture, ctx: Context):
     group = f"Tidied {uuid4().hex[:6]}"
     plans = [example_plan(f"{group} {place}") for place in ("first", "second", "third")]

@@ -1,11 +1,12 @@
 """One embedded cloud per test process, with the whole stack deployed; no test here can reach real AWS.
 
-| fixture       | gives                                                                                      |
-|---------------|--------------------------------------------------------------------------------------------|
-| `cloud`       | the running embedded cloud (`Endpoint`), nothing deployed yet                              |
-| `deployed`    | the stack in it (`Deployment`): `AWS_ENDPOINT_URL`, keys and `RALLYUXR_STAGE` are set        |
-| `own_account` | the same in an account that no other test sees, so its tables are empty; takes some seconds, and |
-|               | its API is out of reach: unsigned requests lead to the first account only                     |
+| fixture         | gives                                                                                      |
+|-----------------|--------------------------------------------------------------------------------------------|
+| `cloud`         | the running embedded cloud (`Endpoint`), nothing deployed yet                              |
+| `deployed`      | the stack in it (`Deployment`): `AWS_ENDPOINT_URL`, keys and `RALLYUXR_STAGE` are set        |
+| `own_account`   | the same in an account that no other test sees, so its tables are empty; takes some seconds, |
+|                 | and its API is out of reach: unsigned requests lead to the first account only              |
+| `empty_account` | one such account for all tests that write nothing                                          |
 
 Tables are shared by the tests of a process: name what you create after your test.
 """
@@ -41,7 +42,24 @@ def deployed(cloud: Endpoint) -> Deployment:
 
 @pytest.fixture
 def own_account(cloud: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    deployment = deploy(replace(cloud, account=str(uuid4().int)[:12]))
+    return _entered(deploy(_another_account(cloud)), monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def untouched(cloud: Endpoint) -> Deployment:
+    return deploy(_another_account(cloud))
+
+
+@pytest.fixture
+def empty_account(untouched: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    return _entered(untouched, monkeypatch)
+
+
+def _another_account(cloud: Endpoint) -> Endpoint:
+    return replace(cloud, account=str(uuid4().int)[:12])
+
+
+def _entered(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     for name, value in deployment.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the keys of its first use

@@ -303,7 +303,7 @@ class Deliveries(RuleBasedStateMachine):
         self.delivered += events
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_any_interleaving_of_orders_events_crashes_and_rebuilds_ends_in_the_exact_aggregates(
     ctx: Context, examples: int
 ) -> None:
@@ -346,7 +346,7 @@ def test_an_earlier_order_that_comes_late_moves_the_customers_first_order(ctx: C
     assert [row.new_customers for row in read_rows(ctx, merchant, "daily", FIRST, LAST)] == [1, 0]
 
 
-@pytest.mark.parametrize("reached", [False, True])
+@pytest.mark.parametrize("reached", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_worker_that_dies_at_any_call_is_made_good_by_the_redelivery(ctx: Context, reached: bool) -> None:
     for calls in count(1):
         merchant = new_merchant(ctx)

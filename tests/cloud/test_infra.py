@@ -25,6 +25,7 @@ def resources_of(deployment: Deployment) -> list[Resource]:
     return stack(Cloud(settings, deployment.endpoint.keys()))
 
 
+@pytest.mark.slow
 def test_plan_says_what_apply_does_and_a_second_apply_does_nothing(own_account: Deployment) -> None:
     settings = Settings(stage="twice", endpoint_url=own_account.endpoint.url)
     resources = stack(Cloud(settings))
@@ -56,6 +57,7 @@ def test_drift_is_named_and_mended(own_account: Deployment) -> None:
     assert plan(resources) == []
 
 
+@pytest.mark.slow
 def test_what_nobody_asked_for_is_taken_away_again(own_account: Deployment) -> None:
     """Settings that the specification does not have, and rules that say something else."""
     resources = resources_of(own_account)
@@ -96,6 +98,7 @@ def test_what_nobody_asked_for_is_taken_away_again(own_account: Deployment) -> N
     assert plan(resources) == []
 
 
+@pytest.mark.slow
 def test_what_apply_prints_is_what_plan_printed(
     own_account: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +122,7 @@ def test_what_apply_prints_is_what_plan_printed(
     assert "Nothing to do." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_destroy_asks_first_and_keeps_the_data(own_account: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     dynamodb = boto3.client("dynamodb")
     table = "rallyuxr-local-metricValues"

@@ -90,6 +90,7 @@ def test_with_an_issuer_the_api_answers_nobody_without_its_token(deployed: Deplo
     assert environment["RALLYUXR_API_AUTH"] == "jwt"
 
 
+@pytest.mark.slow
 def test_the_command_line_gives_issuer_and_audience_to_the_api(
     own_account: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -160,6 +160,7 @@ def test_with_a_deployment_named_nothing_is_started(monkeypatch: pytest.MonkeyPa
     assert not data_dir.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_app_and_the_cloud_and_keeps_the_data(data_dir: Path) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "rallyuxr.local", "run", "--data-dir", str(data_dir)]

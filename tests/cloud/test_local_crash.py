@@ -142,6 +142,7 @@ def rounds_of(data_dir: Path, seen: Path, how: signal.Signals, lives: list[float
         until(lambda: f"next {number}" in noted(seen))  # noqa: B023
 
 
+@pytest.mark.slow
 def test_a_kill_loses_little_tears_nothing_and_leaves_nothing_undelivered(data_dir: Path, tmp_path: Path) -> None:
     rounds_of(data_dir, tmp_path / "seen", signal.SIGKILL, [1.3, 4.6])
 

@@ -85,6 +85,7 @@ def test_pages_cover_the_range_once_and_carry_its_totals(ctx: Context) -> None:
     assert len(compared) == len(set(compared)) == 10  # the clocks change between the two ranges
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("granularity", "objects"), [("hourly", 5), ("daily", 2)])
 def test_reading_costs_by_the_days_asked_for_whatever_the_number_of_orders(
     ctx: Context, granularity: Any, objects: int

@@ -179,6 +179,7 @@ def browsing(merchant: Merchant, experiment_id: str) -> tuple[list[VisitCount], 
     return counts, orders
 
 
+@pytest.mark.slow
 def test_visits_and_orders_with_a_known_lift_become_a_conversion_effect_that_holds_it(ctx: Context) -> None:
     merchant = a_merchant(ctx)
     experiment = an_experiment(ctx, merchant, "conversion")

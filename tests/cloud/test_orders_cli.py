@@ -153,6 +153,7 @@ def test_a_file_is_imported_its_faults_are_named_and_repeating_it_changes_nothin
     assert stored.net == 20
 
 
+@pytest.mark.slow
 def test_an_import_that_was_killed_goes_on_and_every_order_is_there_once(
     ctx: Context, shop: str, tmp_path: Path
 ) -> None:
@@ -207,6 +208,7 @@ def test_visits_are_counted_and_repeating_the_file_changes_nothing(ctx: Context,
     assert [count.visits for count in counts] == [120, 61]
 
 
+@pytest.mark.slow
 def test_rebuild_finds_what_was_never_counted_and_parquet_writes_it(
     ctx: Context, shop: str, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def opened(data_dir: Path, tmp_path: Path, **more: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_alone_it_starts_an_embedded_cloud_whatever_aws_keys_lie_around(data_dir: Path, tmp_path: Path) -> None:
     found = opened(data_dir, tmp_path)
     assert found["cloud"], "one runs on the folder"
@@ -84,6 +85,7 @@ def test_alone_it_starts_an_embedded_cloud_whatever_aws_keys_lie_around(data_dir
     assert any("Embedded cloud on this machine" in text for text in found["said"])
 
 
+@pytest.mark.slow
 def test_it_uses_the_embedded_cloud_that_runs(data_dir: Path, tmp_path: Path) -> None:
     there = ensure_running(data_dir, port=0)
     found = opened(data_dir, tmp_path)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,6 +26,7 @@ from rallyuxr.store import CountedHour
 
 ENTRYPOINT = Path(__file__).parents[2] / "streamlit_app.py"
 SECONDS = 60
+pytestmark = pytest.mark.xdist_group("merchant pages")  # which share their shops
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +35,17 @@ def _fresh_caches() -> None:
     st.cache_resource.clear()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ctx(deployed: Deployment) -> Context:
     return connect(actor="tests")
 
 
+@cache
 def a_shop(ctx: Context, per_day: int, *, visits: int | None = None) -> Merchant:
-    """So many orders of 10.00 on each of the last 56 days but today, each at noon UTC; visits at the same hours."""
+    """One shop for all tests: so many orders of 10.00 on each of the last 56 days but today, each at noon UTC.
+
+    Visits are of the same hours.
+    """
     merchant = add_merchant(ctx, Merchant(merchant_id=f"m-{uuid4()}", name=f"Shop {uuid4().hex[:6]}"))
     noons = [merchant.midnight(today(ctx) - timedelta(days=back)) + timedelta(hours=12) for back in range(1, 56)]
     orders = [
@@ -140,7 +146,7 @@ def test_the_page_says_which_day_or_hour_is_not_over(ctx: Context) -> None:
 
 
 @pytest.mark.parametrize("name", ["merchants", "order_form"])
-def test_without_merchants_the_pages_say_what_to_do(own_account: Deployment, name: str) -> None:
+def test_without_merchants_the_pages_say_what_to_do(empty_account: Deployment, name: str) -> None:
     opened = opened_page(name)
     assert any("No merchants yet" in text.value for text in opened.markdown)
 

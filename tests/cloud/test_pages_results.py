@@ -75,7 +75,7 @@ def upload(
     return get_experiment(ctx, created.id)
 
 
-def test_without_experiments_the_page_says_what_to_do(own_account: Deployment):
+def test_without_experiments_the_page_says_what_to_do(empty_account: Deployment):
     page = results_page()
     assert not page.exception
     assert "No experiment yet" in texts(page)

@@ -142,7 +142,7 @@ def stored(ctx: Context, name: str) -> list[ExperimentDefinition]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_stands_without_any_data(own_account: Deployment, name: str):
+def test_every_page_stands_without_any_data(empty_account: Deployment, name: str):
     assert page(name).title[0].value
 
 

@@ -53,10 +53,8 @@ def ctx(cloud: Endpoint) -> Context:
     return bare_shops(cloud, "real")
 
 
-@pytest.mark.parametrize(
-    ("until", "count", "days"),
-    [(date(1997, 2, 1), 885, 31), pytest.param(LAST, 6919, 500, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("until", "count", "days"), [(date(1997, 2, 1), 885, 31), (LAST, 6919, 500)])
 def test_real_orders_equal_a_plain_query_after_duplicates_and_shuffles(
     ctx: Context, tmp_path: Path, until: date, count: int, days: int
 ) -> None:

@@ -46,6 +46,7 @@ def points_of(content: bytes, metric: str) -> list[dict[str, Any]]:
     return points
 
 
+@pytest.mark.slow
 def test_a_year_comes_compressed_within_what_a_lambda_answers(
     api: httpx.Client, year: tuple[str, ExperimentData]
 ) -> None:
