@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_FIRST_ROWS = 1024
+FIRST_ROWS = 1024
 """Rows whose runs are looked at before all rows are."""
 
 _MOST_UNITS = 1 << 20
@@ -19,6 +19,13 @@ class IdRuns(NamedTuple):
     lengths: NDArray[np.int32]
 
 
+def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is one of texts that can be looked at here."""
+    import pyarrow
+
+    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
+
+
 def id_runs(column: Any, *, sample: bool = True) -> IdRuns | None:
     """The runs of an Arrow column of text; None with missing values, or with more runs than half its rows.
 
@@ -28,10 +35,9 @@ def id_runs(column: Any, *, sample: bool = True) -> IdRuns | None:
     import pyarrow.compute
 
     array = column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
-    is_text = pyarrow.types.is_string(array.type) or pyarrow.types.is_large_string(array.type)
-    if isinstance(array, pyarrow.ChunkedArray) or not is_text or array.null_count:
+    if isinstance(array, pyarrow.ChunkedArray) or not is_text(array.type) or array.null_count:
         return None
-    for rows in (_FIRST_ROWS, len(array)) if sample else (len(array),):
+    for rows in (FIRST_ROWS, len(array)) if sample else (len(array),):
         encoded = pyarrow.compute.run_end_encode(array.slice(0, rows), run_end_type=pyarrow.int32())
         if sample and 2 * len(encoded.values) > len(encoded):
             return None

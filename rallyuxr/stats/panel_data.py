@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rallyuxr.errors import InvalidInput
-from rallyuxr.stats.id_runs import id_runs
+from rallyuxr.stats.id_runs import id_runs, is_text
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -316,7 +316,7 @@ def _sorted(column: Any, labels: NDArray[Any]) -> NDArray[Any]:
     import pyarrow
     import pyarrow.compute
 
-    if pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type):
+    if is_text(column.type):
         order: NDArray[Any] = pyarrow.compute.array_sort_indices(column).to_numpy()
         return order
     return np.argsort(labels)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rallyuxr.errors import InvalidInput
+from rallyuxr.stats.id_runs import FIRST_ROWS, id_runs, is_text
 from rallyuxr.stats.panel_data import is_duckdb_relation, is_path, select_columns
 
 _ROWS_PER_PIECE = 1 << 18
@@ -44,12 +45,18 @@ def _file_pieces(path: Any, names: Sequence[str], texts: Sequence[str]) -> Piece
 
 
 def _relation_pieces(relation: Any, names: Sequence[str], texts: Sequence[str]) -> Pieces:
-    if not set(names) <= set(relation.columns):
+    if not set(names) <= set(relation.columns) or not all(_have_runs(relation, name) for name in texts):
         return
     with select_columns(relation, names).to_arrow_reader(_ROWS_PER_PIECE) as reader:
         if _are_readable(reader.schema, names, texts):
             for batch in reader:
                 yield {name: _as_numpy(batch.column(name)) for name in names}
+
+
+def _have_runs(relation: Any, name: str) -> bool:
+    """Whether a relation's first rows, if texts, are sorted by them: else no piece of it is worth reading."""
+    (column,) = select_columns(relation, [name]).limit(FIRST_ROWS).to_arrow_table().columns
+    return not is_text(column.type) or id_runs(column) is not None
 
 
 def _are_readable(schema: Any, names: Sequence[str], texts: Sequence[str]) -> bool:
@@ -58,8 +65,7 @@ def _are_readable(schema: Any, names: Sequence[str], texts: Sequence[str]) -> bo
 
     kinds = {field.name: field.type for field in schema}
     return all(
-        pyarrow.types.is_primitive(kind)
-        or (name in texts and (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)))
+        pyarrow.types.is_primitive(kind) or (name in texts and is_text(kind))
         for name, kind in ((name, kinds.get(name, pyarrow.null())) for name in names)
     )
 

@@ -19,7 +19,6 @@ from rallyuxr.stats.panel_data import (
     is_duckdb_relation,
     is_path,
     quote,
-    select_columns,
     to_arrow,
 )
 from rallyuxr.stats.panel_pieces import count_rows
@@ -62,14 +61,6 @@ SELECT treated, bool_and(valid), sum(n)::BIGINT, min(n), max(n), bit_or(cells), 
        var_samp(pre) FILTER (complete AND valid)
 FROM windows GROUP BY treated ORDER BY treated
 """
-
-
-def fetched_if_small(data: Any, names: ColumnNames) -> Any:
-    """A DuckDB relation of few rows as an Arrow table; other data as they are."""
-    if not is_duckdb_relation(data) or not set(names.used()) <= set(data.columns):
-        return data
-    ((rows,),) = data.aggregate("count(*)").fetchall()
-    return data if rows >= _LARGE_FRAME else select_columns(data, names.used()).to_arrow_table()
 
 
 def is_queryable(data: Any, names: ColumnNames) -> bool:
@@ -117,7 +108,7 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
     period, outcome = quote(names.period), quote(names.outcome)
     facts = f"count(*), any_value({outcome})::DOUBLE, min({period}), max({period}), any_value(typeof({period}))"
     n_obs, shift, *bounds = relation.aggregate(facts).fetchall()[0]
-    if shift is None or not abs(shift) <= LARGEST:
+    if n_obs < _LARGE_FRAME or shift is None or not abs(shift) <= LARGEST:
         return None
     coded = _code_periods(relation, period, *bounds)
     if coded is None:

@@ -23,6 +23,7 @@ from tests.cloud.order_samples import bare_shops, new_merchant
 DOCS = (Path(__file__).parents[2] / "docs" / "merchants.md").read_text()
 MARCH, MAY = date(2025, 3, 1), date(2025, 5, 1)
 KEY_PREFIX = "aggregates/v1/parquet"
+pytestmark = pytest.mark.xdist_group("lake")  # whose tests share their shops
 
 
 @pytest.fixture(scope="module")

@@ -195,7 +195,7 @@ def answer(data, **options):
 @pytest.mark.parametrize("rows", [12, 13, 25, 1000], ids=lambda rows: f"{rows} rows a piece")
 def test_text_ids_come_in_pieces_that_cut_units_in_two(rows, tmp_path, monkeypatch):
     monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", rows)
-    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)  # so that the relation is not fetched as a whole
+    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
     table = with_text_ids()
     pa.parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=50)
     for data in (tmp_path / "rows.parquet", relation(table.to_pandas())):
@@ -234,7 +234,7 @@ def test_a_relation_that_was_left_half_read_leaves_its_connection_free(monkeypat
         "CREATE TABLE rows AS SELECT hash(range // 8) AS unit, range % 8 AS period, (range // 8) % 2 AS treated, "
         "(range % 8 > 3)::INT AS post, sin(range) AS outcome FROM range(240_000)"
     )
-    assert _LARGE_FRAME <= 240_000, "fewer rows are fetched as a whole"
+    assert _LARGE_FRAME <= 240_000, "fewer rows are read as a whole"
     assert did_panel(connection.table("rows"), **COLUMNS).n_units == 30_000
     assert connection.sql("SELECT count(*) FROM rows").fetchall() == [(240_000,)]
 
