@@ -32,18 +32,19 @@ _LARGE_FRAME = 200_000
 _MEMORY_LIMIT = "256MB"
 """What DuckDB may take for a file before it writes to disk, so that memory does not grow with the units."""
 
+_INTEGERS = {sign + size for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")}
+_NUMERIC = _INTEGERS | {"boolean", "decimal", "float", "double"}
+
 _AFTER_BITS = sum(1 << (2 * code + 1) for code in range(_MOST_PERIODS))
-_TREATED_BIT = 1 << 61
+_CONTROL_BIT, _TREATED_BIT = 1 << 60, 1 << 61
 
 _MOMENTS = """
 WITH cells AS (
-    SELECT {unit} AS unit, {outcome} - {shift!r} AS y, {post} = 1 AS after,
-           (CASE WHEN {post} = 1 THEN 2::BIGINT WHEN {post} = 0 THEN 1::BIGINT END << (2 * {code}))
-           | CASE WHEN {treated} = 1 THEN 1::BIGINT << 61 WHEN {treated} = 0 THEN 1::BIGINT << 60 END AS cell
+    SELECT {unit} AS unit, {outcome} - {shift!r} AS y, {post}::BIGINT AS after,
+           (1::BIGINT << (2 * {code} + {post}::BIGINT)) | ({control_bit} << {treated}::BIGINT) AS cell
     FROM panel {join}
 ), units AS (
-    SELECT unit, count(y) AS n, sum(y) AS total, sum(CASE WHEN after THEN y ELSE 0 END) AS total_after,
-           bit_or(cell) AS cells
+    SELECT unit, count(*) AS n, sum(y) AS total, sum(y * after) AS total_after, bit_or(cell) AS cells
     FROM cells GROUP BY unit
 ), windows AS (
     SELECT cells >= {treated_bit} AS treated, n, cells,
@@ -103,27 +104,32 @@ def query_moments(data: Any, names: ColumnNames) -> PanelMoments | None:
 
 
 def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
-    if not set(names.used()) <= set(relation.columns):
+    types = {name: str(kind.id) for name, kind in zip(relation.columns, relation.types, strict=True)}
+    numeric = {names.outcome, names.treated, names.post}
+    if not set(names.used()) <= types.keys() or not {types[name] for name in numeric} <= _NUMERIC:
         return None
-    period, outcome = quote(names.period), quote(names.outcome)
-    facts = f"count(*), any_value({outcome})::DOUBLE, min({period}), max({period}), any_value(typeof({period}))"
-    n_obs, shift, *bounds = relation.aggregate(facts).fetchall()[0]
-    if n_obs < _LARGE_FRAME or shift is None or not abs(shift) <= LARGEST:
+    period, outcome, treated, post = map(quote, (names.period, names.outcome, names.treated, names.post))
+    n_obs, n_valid, shift, *bounds = relation.aggregate(
+        f"count(*), count({outcome}) FILTER ({treated} IN (0, 1) AND {post} IN (0, 1)), "
+        f"any_value({outcome})::DOUBLE, min({period}), max({period})"
+    ).fetchall()[0]
+    if n_obs < _LARGE_FRAME or n_valid < n_obs or not abs(shift) <= LARGEST:
         return None
-    coded = _code_periods(relation, period, *bounds)
+    coded = _code_periods(relation, period, types[str(names.period)] in _INTEGERS, *bounds)
     if coded is None:
         return None
     code, join = coded
     sql = _MOMENTS.format(
         unit=quote(names.unit),
-        treated=quote(names.treated),
+        treated=treated,
         outcome=outcome,
-        post=quote(names.post),
+        post=post,
         shift=shift,
         code=code,
         join=join,
         largest=LARGEST,
         after_bits=_AFTER_BITS,
+        control_bit=_CONTROL_BIT,
         treated_bit=_TREATED_BIT,
     )
     return _moments(relation.query("panel", sql).fetchall(), n_obs, shift)
@@ -133,11 +139,11 @@ def _column_type(column: Any) -> Any:
     return column.type if hasattr(column, "type") else column.dtype
 
 
-def _code_periods(relation: Any, column: str, low: Any, high: Any, kind: str | None) -> tuple[str, str] | None:
+def _code_periods(relation: Any, column: str, are_integers: bool, low: Any, high: Any) -> tuple[str, str] | None:
     """SQL for a period's code and the join it needs; None for more periods than there are bits."""
-    if low is None or kind is None:
+    if low is None:
         return None
-    if isinstance(low, int) and "INT" in kind and high - low < _MOST_PERIODS:
+    if are_integers and high - low < _MOST_PERIODS:
         return f"({column} - {low})::BIGINT", ""
     distinct = relation.query("panel", f"SELECT count(DISTINCT {column}) FROM panel").fetchall()[0][0]
     if distinct > _MOST_PERIODS:

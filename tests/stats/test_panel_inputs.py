@@ -239,6 +239,31 @@ def test_a_relation_that_was_left_half_read_leaves_its_connection_free(monkeypat
     assert connection.sql("SELECT count(*) FROM rows").fetchall() == [(240_000,)]
 
 
+@pytest.mark.parametrize("kind", ["BOOLEAN", "TINYINT", "DECIMAL(9, 2)", "DOUBLE", "VARCHAR"])
+def test_a_large_relations_flags_may_have_any_type_that_holds_them(kind, monkeypatch):
+    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
+    table = with_text_ids().sort_by("period")
+    found = relation(table.to_pandas()).project(f"* REPLACE (treated::{kind} AS treated, post::{kind} AS post)")
+    assert (panel_sql.query_moments(found, NAMES) is None) == (kind == "VARCHAR")
+    if kind != "VARCHAR":
+        assert answer(found) == pytest.approx(answer(table), rel=SUMS)
+
+
+@pytest.mark.parametrize(
+    ("post", "problem"),
+    [
+        ("CASE WHEN post = 1 THEN 'yes' ELSE 'no' END", "'post' is not numeric"),
+        ("2 * post", "'post' has values other than 0 and 1"),
+        ("post + 0.4", "'post' has values other than 0 and 1"),
+        ("nullif(post, 1)", "'post' has 120 missing values"),
+    ],
+)
+def test_a_large_relations_flags_are_refused_as_those_in_memory_are(post, problem, monkeypatch):
+    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
+    with pytest.raises(InvalidInput, match=problem):
+        answer(relation(with_text_ids().sort_by("period").to_pandas()).project(f"* REPLACE ({post} AS post)"))
+
+
 def test_a_relations_columns_may_have_any_name():
     table = with_text_ids().rename_columns(["unit", "period", "treated", "post", 'the "outcome"'])
     connection = duckdb.connect()
