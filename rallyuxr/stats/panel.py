@@ -22,7 +22,7 @@ from rallyuxr.stats.panel_estimates import (
     welch,
 )
 from rallyuxr.stats.panel_pieces import in_pieces
-from rallyuxr.stats.panel_sql import is_large_frame, is_queryable, query_moments
+from rallyuxr.stats.panel_sql import fetched_if_small, is_large_frame, is_queryable, query_moments
 from rallyuxr.stats.permutation import Randomization, permutation, placebo
 from rallyuxr.stats.unit_means import UnitMeans, collapse_units, merge_clusters
 from rallyuxr.stats.wild_bootstrap import WildBootstrap, wild_cluster_bootstrap
@@ -140,6 +140,7 @@ def did_panel(
     _refuse_options(names, options)
     if unit is None:
         return _from_cross_section(data, names, options)
+    data = fetched_if_small(data, names)
     moments = _moments_unread(data, names)
     if moments is None:
         columns = read_columns(data, names.used())

@@ -19,6 +19,7 @@ from rallyuxr.stats.panel_data import (
     is_duckdb_relation,
     is_path,
     quote,
+    select_columns,
     to_arrow,
 )
 from rallyuxr.stats.panel_pieces import count_rows
@@ -62,6 +63,14 @@ SELECT treated, bool_and(valid), sum(n)::BIGINT, min(n), max(n), bit_or(cells), 
        var_samp(pre) FILTER (complete AND valid)
 FROM windows GROUP BY treated ORDER BY treated
 """
+
+
+def fetched_if_small(data: Any, names: ColumnNames) -> Any:
+    """A DuckDB relation of few rows as an Arrow table; other data as they are."""
+    if not is_duckdb_relation(data) or not set(names.used()) <= set(data.columns):
+        return data
+    ((rows,),) = data.aggregate("count(*)").fetchall()
+    return data if rows >= _LARGE_FRAME else select_columns(data, names.used()).to_arrow_table()
 
 
 def is_queryable(data: Any, names: ColumnNames) -> bool:
@@ -113,7 +122,7 @@ def _query_relation(relation: Any, names: ColumnNames) -> PanelMoments | None:
         f"count(*), count({outcome}) FILTER ({treated} IN (0, 1) AND {post} IN (0, 1)), "
         f"any_value({outcome})::DOUBLE, min({period}), max({period})"
     ).fetchall()[0]
-    if n_obs < _LARGE_FRAME or n_valid < n_obs or not abs(shift) <= LARGEST:
+    if n_valid < n_obs or not n_obs or not abs(shift) <= LARGEST:
         return None
     coded = _code_periods(relation, period, types[str(names.period)] in _INTEGERS, *bounds)
     if coded is None:

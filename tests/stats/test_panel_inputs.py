@@ -63,10 +63,17 @@ FORMS = {
 }
 
 
-@pytest.fixture(params=[_LARGE_FRAME, 1], ids=["small", "large"])
-def _size(request, monkeypatch):
-    """Small panels are coded in memory; taking every panel for a large one sends what can be to DuckDB."""
-    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", request.param)
+@pytest.fixture
+def _large(monkeypatch):
+    """Every panel taken for a large one: what can be goes to DuckDB, and no relation is fetched as a whole."""
+    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
+
+
+@pytest.fixture(params=["small", "large"])
+def _size(request):
+    """Small panels are coded in memory, large ones in DuckDB."""
+    if request.param == "large":
+        request.getfixturevalue("_large")
 
 
 @pytest.mark.usefixtures("_size")
@@ -192,10 +199,10 @@ def answer(data, **options):
     return (found.estimate, found.std_error, found.dof, found.n_units, found.n_obs)
 
 
+@pytest.mark.usefixtures("_large")
 @pytest.mark.parametrize("rows", [12, 13, 25, 1000], ids=lambda rows: f"{rows} rows a piece")
 def test_text_ids_come_in_pieces_that_cut_units_in_two(rows, tmp_path, monkeypatch):
     monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", rows)
-    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
     table = with_text_ids()
     pa.parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=50)
     for data in (tmp_path / "rows.parquet", relation(table.to_pandas())):
@@ -204,10 +211,10 @@ def test_text_ids_come_in_pieces_that_cut_units_in_two(rows, tmp_path, monkeypat
         assert answer(data) == pytest.approx(answer(table), rel=SUMS)
 
 
+@pytest.mark.usefixtures("_large")
 @pytest.mark.parametrize("order", ["by period", "one unit in two runs"])
 def test_text_ids_that_are_not_sorted_are_told_in_whatever_piece(order, tmp_path, monkeypatch):
     monkeypatch.setattr(panel_pieces, "_ROWS_PER_PIECE", 24)
-    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
     table = with_text_ids()
     if order == "by period":
         shuffled = table.sort_by("period")
@@ -234,14 +241,14 @@ def test_a_relation_that_was_left_half_read_leaves_its_connection_free(monkeypat
         "CREATE TABLE rows AS SELECT hash(range // 8) AS unit, range % 8 AS period, (range // 8) % 2 AS treated, "
         "(range % 8 > 3)::INT AS post, sin(range) AS outcome FROM range(240_000)"
     )
-    assert _LARGE_FRAME <= 240_000, "fewer rows are read as a whole"
+    assert _LARGE_FRAME <= 240_000, "fewer rows are fetched as a whole"
     assert did_panel(connection.table("rows"), **COLUMNS).n_units == 30_000
     assert connection.sql("SELECT count(*) FROM rows").fetchall() == [(240_000,)]
 
 
+@pytest.mark.usefixtures("_large")
 @pytest.mark.parametrize("kind", ["BOOLEAN", "TINYINT", "DECIMAL(9, 2)", "DOUBLE", "VARCHAR"])
-def test_a_large_relations_flags_may_have_any_type_that_holds_them(kind, monkeypatch):
-    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
+def test_a_large_relations_flags_may_have_any_type_that_holds_them(kind):
     table = with_text_ids().sort_by("period")
     found = relation(table.to_pandas()).project(f"* REPLACE (treated::{kind} AS treated, post::{kind} AS post)")
     assert (panel_sql.query_moments(found, NAMES) is None) == (kind == "VARCHAR")
@@ -249,6 +256,7 @@ def test_a_large_relations_flags_may_have_any_type_that_holds_them(kind, monkeyp
         assert answer(found) == pytest.approx(answer(table), rel=SUMS)
 
 
+@pytest.mark.usefixtures("_large")
 @pytest.mark.parametrize(
     ("post", "problem"),
     [
@@ -258,8 +266,7 @@ def test_a_large_relations_flags_may_have_any_type_that_holds_them(kind, monkeyp
         ("nullif(post, 1)", "'post' has 120 missing values"),
     ],
 )
-def test_a_large_relations_flags_are_refused_as_those_in_memory_are(post, problem, monkeypatch):
-    monkeypatch.setattr(panel_sql, "_LARGE_FRAME", 1)
+def test_a_large_relations_flags_are_refused_as_those_in_memory_are(post, problem):
     with pytest.raises(InvalidInput, match=problem):
         answer(relation(with_text_ids().sort_by("period").to_pandas()).project(f"* REPLACE ({post} AS post)"))
 
