@@ -37,6 +37,7 @@ def sign_in(
     screen: Screen,
     console: Callable[[Page], None],
     barriers: Barriers,
+    picture: Picture,
     tmp_path: Path,
 ):
     """Sign in with these claims at this path; the page is settled when it comes back."""
@@ -56,6 +57,7 @@ def sign_in(
             settled(page)
             expect(page.get_by_test_id("stMetric")).to_have_count(0)
             assert not barriers(page)
+            picture(page, "-before")
             page.get_by_role("button", name="Sign in").click()
             expect(page.get_by_role("button", name="Sign out")).to_be_attached(timeout=60_000)
             page.goto(app + path)
@@ -85,11 +87,12 @@ def test_an_analyst_may_run_again(sign_in: SignIn, example: ExperimentDefinition
 
 @pytest.mark.slow
 def test_an_address_that_nobody_verified_opens_nothing(
-    sign_in: SignIn, example: ExperimentDefinition, barriers: Barriers
+    sign_in: SignIn, example: ExperimentDefinition, picture: Picture, barriers: Barriers
 ):
     page = sign_in({"email": "ann@example.com", "email_verified": False}, f"/results?experiment={example.id}")
     expect(page.get_by_text("has no role here")).to_be_visible()
     expect(page.get_by_test_id("stMetric")).to_have_count(0)
+    picture(page)
     assert not barriers(page)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
