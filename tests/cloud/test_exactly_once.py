@@ -367,7 +367,7 @@ def test_a_worker_that_dies_at_any_call_is_made_good_by_the_redelivery(ctx: Cont
     assert calls > 15
 
 
-@pytest.mark.parametrize("reached", [False, True])
+@pytest.mark.parametrize("reached", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_function_that_counts_between_any_two_calls_of_another_loses_nothing(ctx: Context, reached: bool) -> None:
     cut_in_at = []
     for calls in count(1):

@@ -37,6 +37,7 @@ def test_plan_says_what_apply_does_and_a_second_apply_does_nothing(own_account: 
     assert apply(resources) == []
 
 
+@pytest.mark.slow
 def test_drift_is_named_and_mended(own_account: Deployment) -> None:
     resources = resources_of(own_account)
     apply(resources)

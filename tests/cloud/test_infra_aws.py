@@ -75,6 +75,7 @@ def test_another_refusal_is_not_repeated() -> None:
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_a_stage_in_another_region_is_the_same(deployed: Deployment) -> None:
     settings = Settings(stage="far", region="eu-west-1", endpoint_url=deployed.endpoint.url)
     resources = stack(Cloud(settings, deployed.endpoint.keys()))

@@ -111,7 +111,7 @@ def test_batches_of_the_same_orders_sent_at_once_end_in_the_furthest_state_of_ea
         assert get_order(ctx, merchant.merchant_id, f"o-{number}").status == "cancelled"
 
 
-@pytest.mark.parametrize("reached", [False, True])
+@pytest.mark.parametrize("reached", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_batch_that_dies_at_any_call_is_whole_after_it_is_sent_again(ctx: Context, reached: bool) -> None:
     for calls in count(1):
         merchant = new_merchant(ctx)

@@ -130,6 +130,7 @@ def test_a_page_reads_what_it_shows_and_no_more(library: Any, monkeypatch: pytes
     assert len(read) < 20
 
 
+@pytest.mark.slow
 def test_an_offset_deep_within_one_month_begins_where_it_says(cloud: Endpoint) -> None:
     """Deeper than a search looks in one page: a client that knows no tokens gets there too."""
     ctx = bare_tables(cloud, "deep")
