@@ -1,6 +1,7 @@
 """The workbench's frame: page configuration, sign-in, identity and navigation. Pages hold the rest."""
 
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -29,11 +30,12 @@ def embedded_cloud() -> None:
     ensure_deployment()
 
 
-def navigation() -> st.Page:
-    """The pages that exist."""
-    return st.navigation(
-        [st.Page(FOLDER / file, title=title, icon=icon) for file, title, icon in PAGES if (FOLDER / file).exists()]
-    )
+def navigation(position: Literal["sidebar", "hidden"]) -> st.Page:
+    """The pages that exist; without this call Streamlit would list the folder's files itself."""
+    pages = [
+        st.Page(FOLDER / file, title=title, icon=icon) for file, title, icon in PAGES if (FOLDER / file).exists()
+    ]
+    return st.navigation(pages, position=position)
 
 
 def identity() -> None:
@@ -68,12 +70,13 @@ st.html(tables.STYLE)
 st.html(widgets.STYLE)
 st.logo(IMAGES / "logo.svg", size="large")
 if session.sign_in_configured() and not st.user.get("is_logged_in"):
+    navigation("hidden")
     st.title("RallyUXR")
     st.write("What was a product change worth, and how sure are we?")
     st.button("Sign in", on_click=st.login, type="primary", icon=":material/login:")
     st.stop()
 
-page = navigation()
+page = navigation("sidebar")
 session.enter()
 with widgets.explained():
     embedded_cloud()

@@ -95,7 +95,7 @@ def caller() -> Caller:
     name = str(claims.get("email") or claims.get("name") or claims.get("sub"))
     role = granted_role(claims, st.secrets.get("roles", {}))
     if role is None:
-        raise Forbidden(f"{name} has no role here. Ask an administrator for one of: {', '.join(ROLES)}.")
+        raise Forbidden(f"{name} has no role here. The roles are {', '.join(ROLES)}.")
     return Caller(name, role)
 
 
@@ -107,7 +107,7 @@ def require(role: Role) -> None:
     """
     who = caller()
     if not who.may(role):
-        raise Forbidden(f"This needs the role {role}; you are signed in as {who.role}. Ask an administrator.")
+        raise Forbidden(f"This needs the role {role}; you are signed in as {who.role}.")
 
 
 def enter() -> None:
