@@ -56,7 +56,7 @@ def sign_in(
             page.goto(app + path)
             settled(page)
             expect(page.get_by_test_id("stMetric")).to_have_count(0)
-            assert not page.get_by_test_id("stSidebarNavLink").all(), "no page before it may be opened"
+            expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
             assert not barriers(page)
             picture(page, "-before")
             page.get_by_role("button", name="Sign in").click()
