@@ -65,11 +65,16 @@ def sold(shop: Merchant, today: date, *, treated: bool, seed: int) -> Iterator[O
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Open a list, type what is looked for and take it."""
-    page.get_by_role("combobox", name=label, exact=False).click()
-    page.keyboard.type(option)
-    page.keyboard.press("Enter")
-    settled(page)
+    """Open a list, type what is looked for and take it; again where the list had closed, as it does on a resize."""
+    field = page.get_by_role("combobox", name=label, exact=False)
+    for _ in range(3):
+        field.click()
+        page.keyboard.type(option)
+        page.keyboard.press("Enter")
+        field.blur()  # what is typed but not taken goes away
+        settled(page)
+        if field.input_value() == option:
+            break
 
 
 def take(page: Page, label: str, options: list[str], *, by: Literal["mouse", "keyboard"]) -> None:
