@@ -1,5 +1,8 @@
 """Give a simulated experiment its data."""
 
+from contextlib import suppress
+
+from rallyuxr.errors import VersionConflict
 from rallyuxr.models import ExperimentCreated, GeneratedRange, ResultsGenerated
 from rallyuxr.services.context import Context
 from rallyuxr.services.results import publish_results
@@ -16,8 +19,9 @@ def generate_results(ctx: Context, message: ExperimentCreated) -> ResultsGenerat
     made = 0
     if ctx.store.results.newest(experiment.id) is None:
         data = simulate(experiment)
-        publish_results(ctx, experiment.id, data)
-        made = sum(len(series.timestamps) for series in data.series.values())
+        with suppress(VersionConflict):
+            publish_results(ctx, experiment.id, data, after=0)
+            made = sum(len(series.timestamps) for series in data.series.values())
     return ResultsGenerated(
         success=True,
         experiment_id=experiment.id,

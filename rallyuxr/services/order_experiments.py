@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rallyuxr.aggregation.experiment_series import HOUR, Rows, experiment_data, first_assigned_hour
-from rallyuxr.errors import NotFound, RallyError
+from rallyuxr.errors import NotFound, RallyError, VersionConflict
 from rallyuxr.models import ExperimentData, ExperimentDefinition
 from rallyuxr.models.aggregate import Aggregate
 from rallyuxr.models.order import Merchant
@@ -14,8 +14,10 @@ from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import get_experiment
 from rallyuxr.services.merchants import experiment_merchants
 from rallyuxr.services.results import PublishedVersion, publish_results
+from rallyuxr.store import pause
 
 QUIET = timedelta(seconds=60)
+PUBLISH_ATTEMPTS = 10
 RESOLUTION = datetime.resolution
 
 
@@ -30,12 +32,22 @@ class PendingPublished:
 def publish_orders(ctx: Context, experiment_id: str) -> PublishedVersion | None:
     """Make the orders known now the experiment's newest data version; equal data make no new one.
 
-    None where no order lies within the experiment's time yet.
+    None where no order lies within the experiment's time yet. The version is read first, the orders second, so
+    orders read earlier never replace those read later.
+
+    Raises:
+        VersionConflict: others published meanwhile, each of `PUBLISH_ATTEMPTS` times.
     """
-    data = orders_data(ctx, get_experiment(ctx, experiment_id))
-    if not any(series.timestamps.size for series in data.series.values()):
-        return None
-    return publish_results(ctx, experiment_id, data)
+    for attempt in range(PUBLISH_ATTEMPTS):
+        newest = ctx.store.results.newest(experiment_id)
+        data = orders_data(ctx, get_experiment(ctx, experiment_id))
+        if not any(series.timestamps.size for series in data.series.values()):
+            return None
+        try:
+            return publish_results(ctx, experiment_id, data, after=newest.data_version if newest else 0)
+        except VersionConflict:
+            pause(attempt)
+    raise VersionConflict(f"Experiment {experiment_id} is being published by too many at once; try again.")
 
 
 def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublished:

@@ -32,11 +32,17 @@ class PublishedVersion(Record):
     created: bool
 
 
-def publish_results(ctx: Context, experiment_id: str, data: ExperimentData) -> PublishedVersion:
+def publish_results(
+    ctx: Context, experiment_id: str, data: ExperimentData, *, after: int | None = None
+) -> PublishedVersion:
     """Store a new data version; its analysis follows by itself. The same content again makes no new version.
+
+    Whoever computed the data from sources that change says which version was the newest `after` which these were
+    read, 0 for none: older sources then never replace newer ones.
 
     Raises:
         NotFound: no such experiment.
+        VersionConflict: something else was published since version `after`; nothing was stored.
         Conflict: the experiment is archived.
         InvalidInput: metrics the experiment does not track, none at all, or columns that do not fit together.
     """
@@ -44,7 +50,7 @@ def publish_results(ctx: Context, experiment_id: str, data: ExperimentData) -> P
     if experiment.status == "archived":
         raise Conflict(f"Experiment {experiment_id} is archived; its results stay as they are.")
     _check(experiment, data)
-    manifest, created = ctx.store.results.publish(experiment_id, data, ctx.change())
+    manifest, created = ctx.store.results.publish(experiment_id, data, ctx.change(), after=after)
     return PublishedVersion(data_version=manifest.data_version, published_at=manifest.published_at, created=created)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from rallyuxr.errors import Conflict, NotFound
+from rallyuxr.errors import Conflict, NotFound, VersionConflict
 from rallyuxr.models import ExperimentData, PublishedData
 from rallyuxr.store.attributes import Item
 from rallyuxr.store.audit import Change, audit_write
@@ -34,12 +34,20 @@ class ResultsRepository:
     def __init__(self, dynamo: Dynamo) -> None:
         self._dynamo = dynamo
 
-    def publish(self, experiment_id: str, data: ExperimentData, change: Change) -> tuple[Manifest, bool]:
-        """Store a new data version; the same content as the newest one makes none and gives False."""
+    def publish(
+        self, experiment_id: str, data: ExperimentData, change: Change, *, after: int | None = None
+    ) -> tuple[Manifest, bool]:
+        """Store a new data version; the same content as the newest one makes none and gives False.
+
+        Raises:
+            VersionConflict: data version `after` (0: none) is not the newest one, and the newest differs.
+        """
         digest = content_digest(data)
         newest = self.newest(experiment_id)
         if newest and newest.digest == digest:
             return newest, False
+        if after is not None and _next(newest) != after + 1:
+            raise _overtaken(experiment_id, after)
         prefix = f"{DATA}{_next(newest):06d}-{int(change.at.timestamp()):010x}-{secrets.token_hex(4)}"
         items = [
             {"experimentId": experiment_id, "metricTimepoint": f"{prefix}#{place}", **item}
@@ -47,7 +55,7 @@ class ResultsRepository:
         ]
         self._dynamo.write_many(EXPERIMENT_RESULTS, (put(EXPERIMENT_RESULTS, item) for item in items))
         draft = draft_manifest(experiment_id, data, change, prefix=prefix, chunk_count=len(items), digest=digest)
-        return self._commit(draft, newest, change)
+        return self._commit(draft, newest, change, after)
 
     def newest(self, experiment_id: str) -> Manifest | None:
         """The newest data version's manifest, or None."""
@@ -96,8 +104,13 @@ class ResultsRepository:
             touched += 1
         return touched
 
-    def _commit(self, draft: Manifest, newest: Manifest | None, change: Change) -> tuple[Manifest, bool]:
-        """Write the manifest under the next free number; whoever comes second takes the one after."""
+    def _commit(
+        self, draft: Manifest, newest: Manifest | None, change: Change, after: int | None
+    ) -> tuple[Manifest, bool]:
+        """Write the manifest under the next free number.
+
+        Whoever comes second takes the one after, or gives up where it was to follow `after`.
+        """
         for attempt in range(COMMIT_ATTEMPTS):
             manifest = _following(draft, newest)
             entry = audit_write(change, "results.published", draft.experiment_id, after=_published(manifest))
@@ -112,6 +125,9 @@ class ResultsRepository:
             if newest and newest.digest == draft.digest:
                 self._discard(draft)
                 return newest, False
+            if after is not None:
+                self._discard(draft)
+                raise _overtaken(draft.experiment_id, after)
             pause(attempt)
         raise Conflict(f"Too many uploads to experiment {draft.experiment_id} at once; try again.")
 
@@ -166,6 +182,12 @@ class ResultsRepository:
 
 def _next(newest: Manifest | None) -> int:
     return newest.data_version + 1 if newest else 1
+
+
+def _overtaken(experiment_id: str, after: int) -> VersionConflict:
+    return VersionConflict(
+        f"Results of experiment {experiment_id} were published since data version {after}; read its sources again."
+    )
 
 
 def _started_at(prefix: str) -> int:

@@ -15,7 +15,8 @@ from rallyuxr.analysis import analyze
 from rallyuxr.errors import Unavailable
 from rallyuxr.handlers import analysis_processor, results_generator
 from rallyuxr.local import Endpoint
-from rallyuxr.models import ExperimentCreated, ExperimentDefinition, UpdateMetricValue
+from rallyuxr.models import ExperimentCreated, ExperimentData, ExperimentDefinition, UpdateMetricValue
+from rallyuxr.services import generation
 from rallyuxr.services.analyses import analyze_version, current_analysis, list_analyses, rerun_analysis
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, get_experiment, move_status, set_cost
@@ -26,6 +27,7 @@ from rallyuxr.services.progress import pipeline_progress
 from rallyuxr.services.reconciliation import reconcile
 from rallyuxr.services.repricing import preview_reprice
 from rallyuxr.services.results import load_results, publish_results
+from rallyuxr.simulation import simulate
 from rallyuxr.store.dynamo import update
 from rallyuxr.store.results import ResultsRepository
 from rallyuxr.store.tables import EXPERIMENT_RESULTS
@@ -328,6 +330,19 @@ def test_the_generator_called_again_or_late_changes_nothing(ctx: Context) -> Non
     results_generator.handler(created(experiment), None)
     assert load_results(ctx, experiment.id).data_version == 2
     assert load_results(ctx, experiment.id).data.source == "upload"
+
+
+def test_an_upload_while_results_are_simulated_stays(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = create_experiment(ctx, plan(data_source="simulator"))
+
+    def overtaken(plan: ExperimentDefinition) -> ExperimentData:
+        publish_results(ctx, plan.id, hourly())
+        return simulate(plan)
+
+    monkeypatch.setattr(generation, "simulate", overtaken)
+    assert results_generator.handler(created(experiment), None)["resultsGenerated"] == 0
+    published = load_results(ctx, experiment.id)
+    assert (published.data_version, published.data.source) == (1, "upload")
 
 
 def test_a_generator_that_cannot_be_reached_shows_in_the_progress(ctx: Context) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from uuid import uuid4
 
 import numpy as np
@@ -11,17 +12,26 @@ import pytest
 
 from rallyuxr.errors import InvalidInput, NotFound
 from rallyuxr.local import Deployment
-from rallyuxr.models import CreateExperiment, CreateMetricValue, ExperimentDefinition, OrdersPlan
+from rallyuxr.models import (
+    CreateExperiment,
+    CreateMetricValue,
+    ExperimentData,
+    ExperimentDefinition,
+    OrdersPlan,
+    PublishedData,
+)
 from rallyuxr.models.experiment import OrderMeasure
 from rallyuxr.models.order import Arm, LineItem, Merchant, Order
 from rallyuxr.models.visits import VisitCount
+from rallyuxr.services import order_experiments
 from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.analytics import read_rows
 from rallyuxr.services.context import Context, connect
 from rallyuxr.services.experiments import create_experiment
 from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.metric_values import create_metric_value
-from rallyuxr.services.order_experiments import publish_pending
+from rallyuxr.services.order_aggregates import aggregate_changes
+from rallyuxr.services.order_experiments import orders_data, publish_pending
 from rallyuxr.services.orders import place_order, place_orders
 from rallyuxr.services.results import load_results
 from rallyuxr.services.visits import record_visits
@@ -45,6 +55,19 @@ def eventually(look: Callable[[], bool]) -> None:
     while not look():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.5)
+
+
+def published_when(
+    ctx: Context, experiment: ExperimentDefinition, complete: Callable[[PublishedData], bool]
+) -> PublishedData:
+    """Publish what is marked, as often as it takes: a batch marks experiments just after its rows can be read."""
+
+    def look() -> bool:
+        publish_pending(ctx, quiet=timedelta(0))
+        return ctx.store.results.newest(experiment.id) is not None and complete(load_results(ctx, experiment.id))
+
+    eventually(look)
+    return load_results(ctx, experiment.id)
 
 
 def a_merchant(ctx: Context, currency: str = "USD") -> Merchant:
@@ -115,13 +138,14 @@ def test_orders_with_a_known_effect_become_an_interval_that_holds_it_and_the_dol
         return sum(row.orders for row in read_rows(ctx, merchant, "daily", first, last))
 
     eventually(lambda: aggregated() == len(orders))
-    publish_pending(ctx, quiet=timedelta(0))
-    published = load_results(ctx, experiment.id)
-    assert published.data.source == "orders"
     metric = experiment.metrics[0]
-    series = published.data.series[metric]
-    assert series.treatment_denominator is not None
-    assert series.treatment_denominator.sum() == sum(order.arm == "treatment" for order in orders)
+
+    def has_all(found: PublishedData) -> bool:
+        counts = found.data.series[metric].treatment_denominator
+        return counts is not None and counts.sum() == sum(order.arm == "treatment" for order in orders)
+
+    published = published_when(ctx, experiment, has_all)
+    assert published.data.source == "orders"
 
     def analysed(version: int) -> bool:
         found = current_analysis(ctx, experiment.id)
@@ -140,12 +164,32 @@ def test_orders_with_a_known_effect_become_an_interval_that_holds_it_and_the_dol
 
     late = orders[-1].model_copy(update={"status": "refunded"})
     assert place_order(ctx, late).outcome == "updated"
-    eventually(lambda: experiment.id in ctx.store.experiments_behind.pending())
+    again = published_when(ctx, experiment, lambda found: found.data_version > published.data_version)
     publish_pending(ctx, quiet=timedelta(0))
-    again = load_results(ctx, experiment.id)
-    assert again.data_version == published.data_version + 1
-    publish_pending(ctx, quiet=timedelta(0))
-    assert load_results(ctx, experiment.id).data_version == again.data_version
+    assert load_results(ctx, experiment.id).data_version == again.data_version == published.data_version + 1
+
+
+def test_orders_read_earlier_never_replace_those_read_later(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    merchant = a_merchant(ctx)
+    experiment = an_experiment(ctx, merchant)
+    *known, late = islice(shopping(merchant, experiment.id), 9)
+    place_orders(ctx, known)
+    aggregate_changes(ctx, known)
+
+    def overtaken(ctx: Context, experiment: ExperimentDefinition) -> ExperimentData:
+        read = orders_data(ctx, experiment)
+        monkeypatch.undo()
+        place_order(ctx, late)
+        aggregate_changes(ctx, [late])
+        order_experiments.publish_orders(ctx, experiment.id)
+        return read
+
+    monkeypatch.setattr(order_experiments, "orders_data", overtaken)
+    order_experiments.publish_orders(ctx, experiment.id)
+    series = load_results(ctx, experiment.id).data.series[experiment.metrics[0]]
+    assert series.treatment_denominator is not None
+    assert series.control_denominator is not None
+    assert (series.treatment_denominator + series.control_denominator).sum() == len(known) + 1
 
 
 LIFT = 0.05
@@ -197,10 +241,12 @@ def test_visits_and_orders_with_a_known_lift_become_a_conversion_effect_that_hol
         return (sum(part.visits for part in parts), sum(part.orders for part in parts)) == (visits, len(orders))
 
     eventually(counted)
-    publish_pending(ctx, quiet=timedelta(0))
-    published = load_results(ctx, experiment.id)
-    series = published.data.series[metric]
-    assert (series.treatment_n + series.control_n).sum() == visits
+
+    def has_all(found: PublishedData) -> bool:
+        series = found.data.series[metric]
+        return bool((series.treatment_n + series.control_n).sum() == visits)
+
+    published = published_when(ctx, experiment, has_all)
     eventually(
         lambda: (
             (found := current_analysis(ctx, experiment.id)) is not None
@@ -220,11 +266,8 @@ def test_visits_and_orders_with_a_known_lift_become_a_conversion_effect_that_hol
     late = counts[-1].model_copy(update={"visits": counts[-1].visits + 40})
     assert record_visits(ctx, merchant.merchant_id, [late])[0].outcome == "updated"
 
-    def followed() -> bool:
-        publish_pending(ctx, quiet=timedelta(0))
-        return load_results(ctx, experiment.id).data_version == published.data_version + 1
-
-    eventually(followed)
+    again = published_when(ctx, experiment, lambda found: found.data_version > published.data_version)
+    assert again.data_version == published.data_version + 1
 
 
 def test_an_experiment_needs_merchants_that_exist_and_share_its_currency(ctx: Context) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.dynamodb_units import item_bytes, read_units, write_units
-from rallyuxr.errors import Conflict, InvalidInput, NotFound, Unavailable
+from rallyuxr.errors import Conflict, InvalidInput, NotFound, Unavailable, VersionConflict
 from rallyuxr.local import Endpoint
 from rallyuxr.models import ExperimentData, MetricSeries
 from rallyuxr.services.context import Context
@@ -69,6 +69,30 @@ def test_the_same_content_again_makes_no_version(ctx: Context, experiment_id: st
     assert (first.data_version, first.created) == (1, True)
     assert (again.data_version, again.created, again.published_at) == (1, False, first.published_at)
     assert publish_results(ctx, experiment_id, hourly(seed=2)).data_version == 2
+
+
+def test_data_computed_after_another_version_than_the_newest_are_refused(ctx: Context, experiment_id: str) -> None:
+    assert publish_results(ctx, experiment_id, hourly(seed=1), after=0).data_version == 1
+    assert publish_results(ctx, experiment_id, hourly(seed=2), after=1).data_version == 2
+    stored = items_of(ctx, experiment_id)
+    with pytest.raises(VersionConflict, match="published since data version 1; read its sources again"):
+        publish_results(ctx, experiment_id, hourly(seed=3), after=1)
+    assert items_of(ctx, experiment_id) == stored
+    assert not publish_results(ctx, experiment_id, hourly(seed=2), after=1).created
+
+
+def test_of_data_computed_after_the_same_version_one_is_stored(ctx: Context, experiment_id: str) -> None:
+    def upload(seed: int) -> int | None:
+        try:
+            return publish_results(ctx, experiment_id, hourly(seed=seed), after=0).data_version
+        except VersionConflict:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        versions = list(pool.map(upload, range(8)))
+    assert sorted(versions, key=bool) == [None] * 7 + [1]
+    assert_equal(load_results(ctx, experiment_id).data, hourly(seed=versions.index(1)))
+    assert len({item["metricTimepoint"]["S"].split("#")[1] for item in items_of(ctx, experiment_id)}) == 2
 
 
 def test_every_version_is_read_by_its_number_and_the_newest_without(ctx: Context, experiment_id: str) -> None:
