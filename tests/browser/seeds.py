@@ -17,7 +17,7 @@ from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, get_experiment
 from rallyuxr.services.metric_values import create_metric_value
 
-PIPELINE_SECONDS = 60.0
+PIPELINE_SECONDS = 180.0
 PRICES = (
     CreateMetricValue(
         metric_id="conversion_rate",

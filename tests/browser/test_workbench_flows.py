@@ -26,7 +26,7 @@ from tests.browser.workbench import go_to, settled
 
 pytestmark = pytest.mark.browser
 VERDICT = re.compile("Better|Worse|No detectable|Cannot tell")
-PIPELINE = 60_000
+PIPELINE = 180_000
 HEADER = "timestamp,metric,arm,value,sample_size\n"
 
 

@@ -22,7 +22,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 BUSY = '[data-testid="stApp"]:not([data-test-script-state="notRunning"])'
 
 

@@ -111,7 +111,7 @@ def noted(seen: Path) -> set[str]:
     return set(seen.read_text().splitlines()) if seen.exists() else set()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"

@@ -22,7 +22,7 @@ def served(environment: Mapping[str, str]) -> Iterator[str]:
     command = [sys.executable, "-m", "uvicorn", "rallyuxr.api.app:app", "--port", str(port)]
     with subprocess.Popen([*command, "--log-level", "warning"], env={**os.environ, **environment}) as server:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(url), seconds=60)
+        wait_for(lambda: answers(url), seconds=180)
         yield url
         server.terminate()
 

@@ -31,7 +31,7 @@ def analysed(api: httpx.Client, experiment_id: str) -> dict[str, Any]:
         found = data_of(api.get(f"/experiments/{experiment_id}/results"))
         return found if "analysis" in found else None
 
-    found: dict[str, Any] = wait_for(ready, seconds=30)
+    found: dict[str, Any] = wait_for(ready, seconds=180)
     return found
 
 

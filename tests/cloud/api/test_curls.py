@@ -56,4 +56,4 @@ def newest_analysis(api: httpx.Client, experiment_id: str) -> str:
         found = data_of(api.get(f"/experiments/{experiment_id}/analyses"))["analyses"]
         return str(found[0]["analysisId"]) if found else None
 
-    return str(wait_for(there, seconds=30))
+    return str(wait_for(there, seconds=180))
