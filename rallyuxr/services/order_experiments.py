@@ -39,8 +39,9 @@ def publish_orders(ctx: Context, experiment_id: str) -> PublishedVersion | None:
         VersionConflict: others published meanwhile, each of `PUBLISH_ATTEMPTS` times.
     """
     for attempt in range(PUBLISH_ATTEMPTS):
+        experiment = get_experiment(ctx, experiment_id)
         newest = ctx.store.results.newest(experiment_id)
-        data = orders_data(ctx, get_experiment(ctx, experiment_id))
+        data = orders_data(ctx, experiment)
         if not any(series.timestamps.size for series in data.series.values()):
             return None
         try:
