@@ -31,11 +31,11 @@ api: setup ## the same with the REST API under uvicorn
 	$(BIN)/python -m rallyuxr.local api
 
 test: setup browser ## every test but the slow suites: units, embedded cloud, browser
-	$(PYTEST) -m "not slow and not browser" -n 2 --dist loadgroup
+	$(PYTEST) -m "not slow and not browser" -n 2 --dist loadfile
 	$(PYTEST) -m "browser and not slow" tests/browser -n 2 --dist loadfile
 
 test-slow: setup ## Monte Carlo, thousands of API requests, crash rounds, deployments from nothing
-	$(PYTEST) -m "slow and not browser" -n 2 --dist loadgroup
+	$(PYTEST) -m "slow and not browser" -n 2
 
 test-screens: setup browser ## every flow through the pages again: on a phone, in the dark; and the longer ones
 	$(PYTEST) -m "browser and slow" tests/browser -n 2 --dist loadfile

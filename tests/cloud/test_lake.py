@@ -23,7 +23,6 @@ from tests.cloud.order_samples import bare_shops, new_merchant
 DOCS = (Path(__file__).parents[2] / "docs" / "merchants.md").read_text()
 MARCH, MAY = date(2025, 3, 1), date(2025, 5, 1)
 KEY_PREFIX = "aggregates/v1/parquet"
-pytestmark = pytest.mark.xdist_group("lake")  # whose tests share their shops
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +35,7 @@ def merchants(ctx: Context) -> tuple[Merchant, Merchant]:
     """Two shops, each with two months of orders, written as Parquet."""
     shops = new_merchant(ctx), new_merchant(ctx, currency="JPY", time_zone="Asia/Tokyo")
     for scale, shop in enumerate(shops, start=1):
-        orders = [an_order(shop, number, scale) for number in range(600)]
+        orders = [an_order(shop, number, scale) for number in range(300)]
         place_orders(ctx, orders)
         aggregate_changes(ctx, orders)
         assert len(publish_parquet(ctx, shop.merchant_id, MARCH, MAY)) == 4
@@ -48,7 +47,7 @@ def an_order(shop: Merchant, number: int, scale: int) -> Order:
     content = {
         "merchant_id": shop.merchant_id,
         "order_id": f"o-{number}",
-        "time": shop.midnight(MARCH) + timedelta(hours=2 * number, minutes=20),
+        "time": shop.midnight(MARCH) + timedelta(hours=4 * number, minutes=20),
         "customer_id": f"c-{number % 97}",
         "currency": shop.currency,
         "items": [{**line, "unit_price": Decimal(scale * (1 + number % 50))} for line in lines],

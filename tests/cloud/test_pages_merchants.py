@@ -26,7 +26,6 @@ from rallyuxr.store import CountedHour
 
 ENTRYPOINT = Path(__file__).parents[2] / "streamlit_app.py"
 SECONDS = 60
-pytestmark = pytest.mark.xdist_group("merchant pages")  # whose tests share their shops
 
 
 @pytest.fixture(autouse=True)
