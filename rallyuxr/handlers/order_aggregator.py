@@ -17,7 +17,10 @@ deployment = lru_cache(maxsize=1)(connect)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Aggregate the batch at once, each hour only once; record by record if one of them is bad."""
+    """Aggregate the batch at once, each hour only once; record by record if one of them is bad.
+
+    A batch without records publishes what is marked, for whoever creates an experiment from orders.
+    """
     ctx = deployment()
     try:
         aggregate_changes(ctx, [change for record in event["Records"] if (change := _change(record))])

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 
 from rallyuxr.errors import Conflict, InvalidInput, NotFound, RallyError, VersionConflict
@@ -17,7 +18,7 @@ from rallyuxr.models.experiment import ALLOWED_MOVES
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import watch_orders
 from rallyuxr.services.progress import report_failure
-from rallyuxr.store import RESULTS_GENERATOR, pause
+from rallyuxr.store import ORDER_AGGREGATOR, RESULTS_GENERATOR, pause
 
 ATTEMPTS = 40
 ID_NAMESPACE = uuid.UUID("6f0d9a4e-52c1-4b0a-9f4d-6a3c1f1f5a10")
@@ -26,7 +27,7 @@ ID_NAMESPACE = uuid.UUID("6f0d9a4e-52c1-4b0a-9f4d-6a3c1f1f5a10")
 def create_experiment(
     ctx: Context, plan: CreateExperiment, *, request_id: str | None = None
 ) -> ExperimentDefinition:
-    """Store a new experiment and, if its data is simulated, start the simulator.
+    """Store a new experiment and start what makes its data: the simulator, or the gathering of orders that exist.
 
     The same `request_id` and plan give the same experiment however often they come.
 
@@ -42,14 +43,19 @@ def create_experiment(
         updated_at=change.at,
         created_by=ctx.actor,
     )
+    along = []
     if experiment.data_source == "orders":
         watch_orders(ctx, experiment)
+        along.append(ctx.store.experiments_behind.marking(experiment.id))
     try:
-        ctx.store.experiments.create(experiment, change)
+        ctx.store.experiments.create(experiment, change, along=along)
     except Conflict:
         return _created_before(ctx, experiment)
     if experiment.data_source == "simulator":
         start_generation(ctx, experiment, request_id or experiment.id)
+    if experiment.data_source == "orders":
+        with suppress(RallyError):  # else the next order or the schedule starts it: the experiment is marked
+            ctx.store.functions.start(ORDER_AGGREGATOR, {"Records": []})
     return experiment
 
 

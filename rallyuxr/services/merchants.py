@@ -59,7 +59,7 @@ def experiment_merchants(ctx: Context, experiment: ExperimentDefinition) -> tupl
 
 
 def watch_orders(ctx: Context, experiment: ExperimentDefinition) -> None:
-    """Let the experiment's data follow its merchants' orders, those that exist already included.
+    """Let the merchants' orders mark the experiment.
 
     Raises:
         InvalidInput, NotFound: see `experiment_merchants`.
@@ -68,4 +68,3 @@ def watch_orders(ctx: Context, experiment: ExperimentDefinition) -> None:
         ctx.store.merchants.watch(
             merchant.merchant_id, experiment.id, experiment.baseline_start, experiment.end_date
         )
-    ctx.store.experiments_behind.put(experiment.id)

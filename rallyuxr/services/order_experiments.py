@@ -54,8 +54,8 @@ def publish_orders(ctx: Context, experiment_id: str) -> PublishedVersion | None:
 def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublished:
     """Publish every experiment whose orders changed, unless it was published within `quiet`.
 
-    What is passed over or fails stays marked and is tried again by a later call; what was never created is
-    forgotten.
+    What is passed over or fails stays marked and is tried again by a later call; what was never created, or is
+    archived, is forgotten.
     """
     published, failed = [], {}
     for experiment_id, mark in ctx.store.experiments_behind.pending().items():
@@ -63,9 +63,7 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
         if newest and ctx.clock() - newest.published_at < quiet:
             continue
         try:
-            version = publish_orders(ctx, experiment_id)
-        except NotFound:
-            version = None
+            version = publish_orders(ctx, experiment_id) if _takes_data(ctx, experiment_id) else None
         except RallyError as problem:
             failed[experiment_id] = problem.message
             continue
@@ -73,6 +71,13 @@ def publish_pending(ctx: Context, *, quiet: timedelta = QUIET) -> PendingPublish
         if version and version.created:
             published.append(experiment_id)
     return PendingPublished(tuple(published), failed)
+
+
+def _takes_data(ctx: Context, experiment_id: str) -> bool:
+    try:
+        return get_experiment(ctx, experiment_id).status != "archived"
+    except NotFound:
+        return False
 
 
 def orders_data(ctx: Context, experiment: ExperimentDefinition) -> ExperimentData:

@@ -12,7 +12,8 @@ WAITING = {
     "simulator": "The simulator is making the data; this takes a few seconds.",
     "upload": "Waiting for an upload of its results.",
     "api": "Waiting for results: send them to POST /experiments/{id}/results.",
-    "orders": "Orders of the chosen merchants within the experiment's dates are gathered every five minutes.",
+    "orders": "Orders of the chosen merchants within the experiment's dates are gathered; this takes a few seconds "
+    "where there are some, and later ones follow as they come.",
 }
 ANALYSING = "The change stream hands the data to the analysis; this takes a few seconds."
 AFTER_FAILURE = "Correct the cause, then send it through again from Operations, or publish the data anew."

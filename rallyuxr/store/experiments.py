@@ -60,13 +60,14 @@ class ExperimentRepository:
     def __init__(self, dynamo: Dynamo) -> None:
         self._dynamo = dynamo
 
-    def create(self, experiment: ExperimentDefinition, change: Change) -> None:
-        """Store a new experiment; raises `Conflict` where the id is taken."""
+    def create(self, experiment: ExperimentDefinition, change: Change, *, along: Sequence[Write] = ()) -> None:
+        """Store a new experiment and the unconditional writes `along`; raises `Conflict` where the id is taken."""
         writes = [
             create(EXPERIMENT_DEFINITION, definition_item(experiment)),
             *_present(portfolio_write(None, experiment)),
             *usage.join_writes(experiment),
             audit_write(change, "experiment.created", experiment.id, after=record_item(experiment)),
+            *along,
         ]
         try:
             self._dynamo.transact(writes)

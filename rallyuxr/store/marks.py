@@ -16,7 +16,11 @@ class Marks:
 
     def put(self, name: str) -> None:
         """Mark it; to be done after what makes it behind was stored."""
-        self._dynamo.write(put(ORDER_INDEX, index_entry(self._kind, name, mark=uuid4().hex)))
+        self._dynamo.write(self.marking(name))
+
+    def marking(self, name: str) -> Write:
+        """The write that marks it, for a transaction that makes it behind."""
+        return put(ORDER_INDEX, index_entry(self._kind, name, mark=uuid4().hex))
 
     def pending(self) -> dict[str, str]:
         """What is marked, and by which mark; to be read before what it is computed from."""

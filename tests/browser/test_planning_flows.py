@@ -16,7 +16,6 @@ from rallyuxr.services.analyses import current_analysis
 from rallyuxr.services.context import Context
 from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.order_aggregates import aggregate_changes
-from rallyuxr.services.order_experiments import publish_pending
 from rallyuxr.services.orders import place_orders
 from tests.browser.conftest import Picture, Visit
 from tests.browser.test_workbench_flows import PIPELINE, VERDICT, choose_days, hourly_csv, stored
@@ -150,7 +149,6 @@ def test_merchants_orders_become_an_experiment_and_its_first_results(
     page.get_by_role("button", name="Create the experiment").click()
     expect(page.get_by_text("You may leave this page")).to_be_visible()
     picture(page, "-waiting")
-    publish_pending(ctx, quiet=timedelta(0))  # what the schedule does every five minutes
     expect(page.get_by_text(VERDICT).first).to_be_visible(timeout=PIPELINE)
     page.get_by_role("link", name="Open its results").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()

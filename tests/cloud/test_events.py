@@ -15,20 +15,30 @@ from rallyuxr.analysis import analyze
 from rallyuxr.errors import Unavailable
 from rallyuxr.handlers import analysis_processor, results_generator
 from rallyuxr.local import Endpoint
-from rallyuxr.models import ExperimentCreated, ExperimentData, ExperimentDefinition, UpdateMetricValue
+from rallyuxr.models import (
+    ExperimentCreated,
+    ExperimentData,
+    ExperimentDefinition,
+    OrdersPlan,
+    UpdateMetricValue,
+)
+from rallyuxr.models.order import Merchant
 from rallyuxr.services import generation
 from rallyuxr.services.analyses import analyze_version, current_analysis, list_analyses, rerun_analysis
 from rallyuxr.services.context import Context
 from rallyuxr.services.experiments import create_experiment, get_experiment, move_status, set_cost
 from rallyuxr.services.listing import list_experiments
+from rallyuxr.services.merchants import add_merchant
 from rallyuxr.services.metric_values import create_metric_value, update_metric_value
 from rallyuxr.services.operations import list_failures
+from rallyuxr.services.order_experiments import publish_pending
 from rallyuxr.services.progress import pipeline_progress
 from rallyuxr.services.reconciliation import reconcile
 from rallyuxr.services.repricing import preview_reprice
 from rallyuxr.services.results import load_results, publish_results
 from rallyuxr.simulation import simulate
 from rallyuxr.store.dynamo import update
+from rallyuxr.store.experiments import ExperimentRepository
 from rallyuxr.store.results import ResultsRepository
 from rallyuxr.store.tables import EXPERIMENT_RESULTS
 from tests.cloud.spine_samples import METRICS, bare_tables, hourly, plan, price, raw_items
@@ -330,6 +340,29 @@ def test_the_generator_called_again_or_late_changes_nothing(ctx: Context) -> Non
     results_generator.handler(created(experiment), None)
     assert load_results(ctx, experiment.id).data_version == 2
     assert load_results(ctx, experiment.id).data.source == "upload"
+
+
+def test_an_experiment_from_orders_is_marked_from_its_first_moment_until_it_is_archived(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order that comes while it is being created marks it too early, and a publisher forgets that mark."""
+    shop = add_merchant(ctx, Merchant(merchant_id="shop", name="Shop"))
+    store, create = ctx.store, ExperimentRepository.create
+
+    def created_late(self: ExperimentRepository, experiment: ExperimentDefinition, *rest: Any, **more: Any) -> None:
+        assert [name for name, *_ in store.merchants.watching(shop.merchant_id)] == [experiment.id]
+        store.experiments_behind.put(experiment.id)
+        assert publish_pending(ctx).failed == {}
+        assert store.experiments_behind.pending() == {}
+        create(self, experiment, *rest, **more)
+
+    monkeypatch.setattr(ExperimentRepository, "create", created_late)
+    orders = OrdersPlan(by="arm", merchants=(shop.merchant_id,), measures={METRICS[0]: "orders_per_hour"})
+    experiment = create_experiment(ctx, plan(metrics=METRICS[:1], data_source="orders", orders=orders))
+    assert store.experiments_behind.pending().keys() == {experiment.id}
+    move_status(ctx, experiment.id, "archived")
+    assert publish_pending(ctx).failed == {}
+    assert store.experiments_behind.pending() == {}
 
 
 def test_an_upload_while_results_are_simulated_stays(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:

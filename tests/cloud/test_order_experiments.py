@@ -75,8 +75,13 @@ def a_merchant(ctx: Context, currency: str = "USD") -> Merchant:
 
 
 def an_experiment(
-    ctx: Context, merchant: Merchant, measure: OrderMeasure = "average_order_value"
+    ctx: Context,
+    merchant: Merchant,
+    measure: OrderMeasure = "average_order_value",
+    *,
+    against: Merchant | None = None,
 ) -> ExperimentDefinition:
+    """By the arm on each order, or `merchant` `against` another one."""
     metric = "value_" + "".join(chr(97 + int(digit, 16)) for digit in uuid4().hex[:12])
     create_metric_value(
         ctx,
@@ -90,6 +95,7 @@ def an_experiment(
             value_type="proportion" if measure == "conversion" else "ratio",
         ),
     )
+    merchants = [each.merchant_id for each in (merchant, against) if each]
     plan = CreateExperiment(
         name="Bundles",
         description="Offer bundles at checkout",
@@ -99,7 +105,12 @@ def an_experiment(
         baseline_days=7,
         expected_outcome="positive",
         data_source="orders",
-        orders=OrdersPlan(by="arm", merchants=(merchant.merchant_id,), measures={metric: measure}),
+        orders=OrdersPlan(
+            by="merchant" if against else "arm",
+            merchants=tuple(merchants),
+            treated_merchants=tuple(merchants[:1]) if against else (),
+            measures={metric: measure},
+        ),
     )
     return create_experiment(ctx, plan)
 
@@ -167,6 +178,18 @@ def test_orders_with_a_known_effect_become_an_interval_that_holds_it_and_the_dol
     again = published_when(ctx, experiment, lambda found: found.data_version > published.data_version)
     publish_pending(ctx, quiet=timedelta(0))
     assert load_results(ctx, experiment.id).data_version == again.data_version == published.data_version + 1
+
+
+def test_orders_that_exist_become_a_new_experiments_data_without_another_order(ctx: Context) -> None:
+    *shops, last = a_merchant(ctx), a_merchant(ctx), a_merchant(ctx)
+    for shop in (*shops, last):
+        place_orders(ctx, list(islice(shopping(shop, "none"), 20)))
+    first, until = (START - WEEK).date(), START.date()
+    eventually(lambda: sum(row.orders for row in read_rows(ctx, last, "daily", first, until)) == 20)
+    experiment = an_experiment(ctx, shops[0], "orders_per_hour", against=shops[1])
+    eventually(lambda: ctx.store.results.newest(experiment.id) is not None)
+    series = load_results(ctx, experiment.id).data.series[experiment.metrics[0]]
+    assert (series.treatment.sum(), series.control.sum()) == (20, 20)
 
 
 def test_orders_read_earlier_never_replace_those_read_later(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
