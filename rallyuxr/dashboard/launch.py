@@ -5,7 +5,7 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import streamlit as st
 
-from rallyuxr.dashboard import draft, lifecycle, loaders, plan_data, plan_form, session, widgets
+from rallyuxr.dashboard import draft, lifecycle, loaders, plan_file, plan_form, session, widgets
 from rallyuxr.dashboard.formatting import plain, said
 from rallyuxr.errors import RallyError
 from rallyuxr.ingest import Upload
@@ -72,7 +72,7 @@ def _late_file(experiment: ExperimentDefinition, prices: Mapping[str, MetricValu
     """An upload for an experiment that is stored and waits for its data."""
     if experiment.data_source != "upload" or experiment.status != "draft":
         return
-    upload = plan_data.file(experiment, prices)
+    upload = plan_file.upload(experiment, prices)
     st.button(
         "Publish this file",
         type="primary",

@@ -1,20 +1,17 @@
-"""Where a new experiment's data comes from: a file with its preview, the simulator with its truth, orders, API."""
+"""Where a new experiment's data comes from: a file, the simulator with its truth, orders, API."""
 
 from collections.abc import Mapping
-from itertools import chain, cycle
-from typing import Any, get_args
+from typing import get_args
 
-import pandas as pd
 import streamlit as st
 
 from rallyuxr.dashboard import formatting as f
-from rallyuxr.dashboard import session, uploads, widgets
+from rallyuxr.dashboard import plan_file, session, widgets
 from rallyuxr.dashboard.draft import key, usual_measure, value
 from rallyuxr.dashboard.plan_form import problem
 from rallyuxr.dashboard.reading import Reading
-from rallyuxr.dashboard.tables import html_table
-from rallyuxr.ingest import ReadOptions, Upload
-from rallyuxr.models import CreateExperiment, ExperimentPlan, MetricValue, SimulatedMetric
+from rallyuxr.ingest import Upload
+from rallyuxr.models import CreateExperiment, MetricValue, SimulatedMetric
 from rallyuxr.models.experiment import OrderMeasure
 from rallyuxr.services import merchants
 from rallyuxr.simulation import default_metric
@@ -25,15 +22,6 @@ SOURCES = {
     "orders": "Orders",
     "api": "API, later",
 }
-MAPPABLE = {
-    "Rows of hours or days": ("timestamp", "metric", "arm", "value", "sample_size"),
-    "Rows of units": ("unit", "period", "treated", "outcome"),
-}
-FORMS = (
-    "CSV, Parquet or JSON: rows of timestamp, metric, arm, value and sample_size; the API's own record; or one row "
-    "per unit and period with unit, period, treated and outcome."
-)
-PROBLEMS_SHOWN = 50
 
 
 def source() -> None:
@@ -54,7 +42,7 @@ def details(
     """What the chosen source needs; the inspected file where there is one."""
     chosen = value("source")
     if chosen == "upload":
-        return file(plan, prices)
+        return plan_file.upload(plan, prices)
     if chosen == "simulator":
         _simulator(prices)
     elif chosen == "orders":
@@ -62,92 +50,6 @@ def details(
     else:
         st.info("The experiment waits for its data: send it to POST /experiments/{id}/results.")
     return None
-
-
-def file(plan: ExperimentPlan | None, prices: Mapping[str, MetricValue]) -> Upload | None:
-    """A file of results, inspected against the plan: how it was understood and what is wrong with it."""
-    given = st.file_uploader("Results", type=["csv", "tsv", "txt", "parquet", "json"], key="plan-file", help=FORMS)
-    if given is None:
-        st.caption(FORMS)
-        return None
-    zone = st.text_input(
-        "Time zone of times without one",
-        key=key("zone"),
-        persist_state="session",
-        placeholder="UTC, Europe/Berlin, …",
-    )
-    options: dict[str, Any] = {
-        "experiment": plan,
-        "value_types": {metric_id: price.value_type for metric_id, price in prices.items()},
-        "now": session.connection().clock(),
-        "time_zone": (zone or "").strip() or None,
-    }
-    with widgets.explained():
-        upload = _inspected(given.getvalue(), options)
-        _preview(upload)
-        return upload
-    return None
-
-
-def _inspected(content: bytes, options: Mapping[str, Any]) -> Upload:
-    """The file, read with the columns chosen by hand; those of an earlier file count where this one has them."""
-    mapping = _mapping()
-    upload = uploads.read(content, ReadOptions(**options, mapping=mapping))
-    kept = {name: column for name, column in mapping.items() if column in upload.header}
-    if kept == mapping:
-        return upload
-    for name in mapping.keys() - kept:
-        st.session_state[key(f"column of {name}")] = None
-    return uploads.read(content, ReadOptions(**options, mapping=kept))
-
-
-def _mapping() -> dict[str, str]:
-    """Field → column, as chosen by hand."""
-    return {name: column for name in chain(*MAPPABLE.values()) if (column := value(f"column of {name}"))}
-
-
-def _preview(upload: Upload) -> None:
-    """How the file was understood, its first rows, and everything that is wrong with it."""
-    facts = [
-        f"{upload.n_rows:,} rows",
-        f"shape {upload.shape}" if upload.shape else "shape not recognised",
-        upload.granularity,
-        f"delimiter {upload.delimiter!r}" if upload.delimiter else None,
-        f"times in {upload.time_zone}" if upload.time_zone else None,
-    ]
-    st.caption(f.plain(", ".join(fact for fact in facts if fact)))
-    if upload.header:
-        st.dataframe(pd.DataFrame(upload.first_rows, columns=list(upload.header)), hide_index=True)
-    chosen = bool(_mapping())  # as long as a hand is at work here, the fields stay where they are
-    with st.expander("Columns", expanded=upload.shape is None or chosen, icon=":material/view_column:"):
-        for form, names in MAPPABLE.items():
-            st.caption(f"{form} need:")
-            for name, place in zip(names, cycle(st.columns(3)), strict=False):
-                recognised = upload.columns.get(name)
-                place.selectbox(
-                    f"Column of {name}",
-                    upload.header,
-                    index=None,
-                    placeholder=f"found: {recognised}" if recognised else "not found, choose one",
-                    key=key(f"column of {name}"),
-                    persist_state="session",
-                )
-    widgets.cautions(upload.warnings)
-    if not upload.problems:
-        st.markdown(
-            f":material/check_circle: Ready: {f.plain(', '.join(one.metric_id for one in upload.metrics))}."
-        )
-        return
-    st.error(
-        f"{f.count(upload.problem_count, 'problem')}. Nothing is stored until mended.", icon=":material/error:"
-    )
-    names = ("row", "column", "value", "message", "remedy")
-    rows = [
-        {f.words(name): f.ABSENT if (cell := getattr(one, name)) is None else str(cell) for name in names}
-        for one in upload.problems[:PROBLEMS_SHOWN]
-    ]
-    st.html(html_table(rows))
-    widgets.download("All problems as CSV", upload.problems_csv, file_name="problems.csv", mime="text/csv")
 
 
 def _simulator(prices: Mapping[str, MetricValue]) -> None:

@@ -90,7 +90,8 @@ UNIT_LEVEL = Shape(
     required={"unit": UNITS, "period": PERIODS, "treated": TREATED, "outcome": OUTCOMES},
     optional={"metric": METRICS, **ORIGIN},
 )
-FIELDS = frozenset(field for shape in (WIDE, LONG, UNIT_LEVEL) for field in (*shape.required, *shape.optional))
+SHAPES: Mapping[ShapeName, Shape] = {shape.name: shape for shape in (LONG, WIDE, UNIT_LEVEL)}
+FIELDS = frozenset(field for shape in SHAPES.values() for field in (*shape.required, *shape.optional))
 
 
 def recognise(table: Table, mapping: Mapping[str, str], log: ProblemLog) -> Layout | None:

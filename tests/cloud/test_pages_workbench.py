@@ -691,6 +691,7 @@ def test_an_experiment_from_orders_says_what_is_missing_and_guesses_the_measure(
 def test_columns_of_other_names_are_mapped_by_hand(ctx: Context, uploaded: ExperimentDefinition):
     content = results_file(ctx, uploaded).decode()
     head, *rows = [line for line in content.splitlines() if not line.startswith("#")]
+    rows = [row.replace(",treatment,", ",Neu,").replace(",control,", ",Alt,") for row in rows]
     known = ("timestamp", "metric", "arm", "value", "sample_size")
     renamed = ",".join(f"my {name}" if name in known else name for name in head.split(","))
     opened = upload_form("\n".join([renamed, *rows]).encode(), f"Mapped {uuid4().hex[:6]}")
@@ -698,7 +699,46 @@ def test_columns_of_other_names_are_mapped_by_hand(ctx: Context, uploaded: Exper
     for name in known:
         opened.selectbox(key=f"plan column of {name}").select(f"my {name}")
     shown(opened.run())
+    assert "Write treatment or control, or say which arm it is." in words(opened)
+    opened.text_input(key="plan name of treatment").set_value("neu")
+    opened.text_input(key="plan name of control").set_value("alt")
+    shown(opened.run())
     assert "Ready" in words(opened)
+
+
+def test_a_file_with_a_column_for_each_arm_ratios_and_decimal_commas_is_read_by_hand(
+    ctx: Context, uploaded: ExperimentDefinition
+):
+    columns = {
+        "timestamp": "Stunde",
+        "metric": "Kennzahl",
+        "treatment_value": "neu",
+        "control_value": "alt",
+        "treatment_sample_size": "Besucher neu",
+        "control_sample_size": "Besucher alt",
+        "treatment_denominator": "Auftragszahl neu",
+        "control_denominator": "Auftragszahl alt",
+    }
+    hours = [uploaded.baseline_start + timedelta(hours=hour) for hour in range(28 * 24)]
+    rows = [f"{hour:%Y-%m-%dT%H:00Z};average_order_value;31,5;30,25;500;510;40;41" for hour in hours]
+    name = f"Wide {uuid4().hex[:6]}"
+    opened = upload_form("\n".join([";".join(columns.values()), *rows]).encode(), name)
+    assert "Ready" not in words(opened)
+    opened.multiselect(key="plan metrics").set_value(["average_order_value"])
+    opened.segmented_control(key="plan rows").set_value("wide")
+    shown(opened.run())
+    for field, column in columns.items():
+        opened.selectbox(key=f"plan column of {field}").set_value(column)
+    shown(opened.run())
+    assert "A comma stands where a decimal point is needed." in words(opened)
+    opened.segmented_control(key="plan decimal sign").set_value(",")
+    shown(opened.run())
+    assert "Ready" in words(opened)
+    press(opened, "Create the experiment")
+    (made,) = stored(ctx, name)
+    series = load_results(ctx, made.id).data.series["average_order_value"]
+    assert (series.treatment[0], series.control[0]) == (31.5, 30.25)
+    assert (series.treatment_denominator[0], series.control_denominator[0]) == (40, 41)
 
 
 def test_the_trail_can_be_asked_for_one_subject(ctx: Context, uploaded: ExperimentDefinition):
