@@ -216,6 +216,7 @@ MAPPINGS: tuple[StreamMapping, ...] = (
 
 SCHEDULES: tuple[Schedule, ...] = (
     Schedule("reconciler", "rate(5 minutes)"),
+    Schedule("orderAggregator", "rate(1 minute)"),
     Schedule("parquetWriter", "rate(1 minute)"),
 )
 

@@ -1,4 +1,8 @@
-"""The Lambda behind the streams of orders and visits: bring up to date what they touch."""
+"""The Lambda behind the streams of orders and visits: bring up to date what they touch.
+
+It also starts every minute, and when an experiment from orders is created, without a record: then it only
+publishes what is marked.
+"""
 
 from functools import lru_cache
 from typing import Any
@@ -17,22 +21,24 @@ deployment = lru_cache(maxsize=1)(connect)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Aggregate the batch at once, each hour only once; record by record if one of them is bad.
-
-    A batch without records publishes what is marked, for whoever creates an experiment from orders.
-    """
+    """Aggregate the batch, where there is one, then publish the experiments that are behind."""
     ctx = deployment()
-    try:
-        aggregate_changes(ctx, [change for record in event["Records"] if (change := _change(record))])
-        log_batch(event)
-        answer: dict[str, Any] = {"batchItemFailures": []}
-    except Unavailable:
-        raise
-    except Exception:
-        answer = process_stream(ctx, event, context, aggregate_record, function=ORDER_AGGREGATOR)
+    answer = _aggregate(ctx, event, context) if event.get("Records") else {}
     for experiment_id, reason in publish_pending(ctx).failed.items():
         logger.error("orders not published", extra={"experiment_id": experiment_id, "reason": reason})
     return answer
+
+
+def _aggregate(ctx: Context, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The batch at once, each hour only once; record by record if one of them is bad."""
+    try:
+        aggregate_changes(ctx, [change for record in event["Records"] if (change := _change(record))])
+    except Unavailable:
+        raise
+    except Exception:
+        return process_stream(ctx, event, context, aggregate_record, function=ORDER_AGGREGATOR)
+    log_batch(event)
+    return {"batchItemFailures": []}
 
 
 def aggregate_record(ctx: Context, record: DynamoDBRecord) -> None:

@@ -54,8 +54,8 @@ def create_experiment(
     if experiment.data_source == "simulator":
         start_generation(ctx, experiment, request_id or experiment.id)
     if experiment.data_source == "orders":
-        with suppress(RallyError):  # else the next order or the schedule starts it: the experiment is marked
-            ctx.store.functions.start(ORDER_AGGREGATOR, {"Records": []})
+        with suppress(RallyError):  # else the next order or the schedule does: the experiment is marked
+            ctx.store.functions.start(ORDER_AGGREGATOR, {})
     return experiment
 
 
