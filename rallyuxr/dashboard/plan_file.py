@@ -1,7 +1,6 @@
 """A new experiment's file of results: how it is read, its first rows, and everything that is wrong with it."""
 
 from collections.abc import Mapping
-from itertools import cycle
 from typing import Any
 
 import pandas as pd
@@ -114,15 +113,17 @@ def _reading(found: Upload) -> None:
             persist_state="session",
             required=True,
         )
-        for name, place in zip(_fields(), cycle(st.columns(3)), strict=False):
-            place.selectbox(
-                f"Column of {name}",
-                found.header,
-                index=None,
-                placeholder=_looked_for(found, name),
-                key=key(f"column of {name}"),
-                persist_state="session",
-            )
+        fields = _fields()
+        for first in range(0, len(fields), 3):  # a row each, so that a phone keeps the order
+            for name, place in zip(fields[first : first + 3], st.columns(3), strict=False):
+                place.selectbox(
+                    f"Column of {name}",
+                    found.header,
+                    index=None,
+                    placeholder=_looked_for(found, name),
+                    key=key(f"column of {name}"),
+                    persist_state="session",
+                )
         sign, *names = st.columns(3)
         sign.segmented_control(
             "Decimals follow",
