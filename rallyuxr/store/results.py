@@ -122,6 +122,8 @@ class ResultsRepository:
                 if newest:
                     self._supersede(newest, change.at)
                 return manifest, True
+            if newest and newest.prefix == draft.prefix:
+                return newest, True  # the cloud had made the change and failed to say so
             if newest and newest.digest == draft.digest:
                 self._discard(draft)
                 return newest, False

@@ -95,6 +95,24 @@ def test_of_data_computed_after_the_same_version_one_is_stored(ctx: Context, exp
     assert len({item["metricTimepoint"]["S"].split("#")[1] for item in items_of(ctx, experiment_id)}) == 2
 
 
+@pytest.mark.parametrize("after", [None, 0])
+def test_a_version_whose_answer_was_lost_is_kept(
+    ctx: Context, experiment_id: str, monkeypatch: pytest.MonkeyPatch, after: int | None
+) -> None:
+    """The change was made, the cloud answered with a fault, and the same change again meets its own manifest."""
+    transact = Dynamo.transact
+
+    def twice(self: Dynamo, changes: Any) -> None:
+        transact(self, changes)
+        transact(self, changes)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Dynamo, "transact", twice)
+        published = publish_results(ctx, experiment_id, hourly(), after=after)
+    assert (published.data_version, published.created) == (1, True)
+    assert_equal(load_results(ctx, experiment_id).data, hourly())
+
+
 def test_every_version_is_read_by_its_number_and_the_newest_without(ctx: Context, experiment_id: str) -> None:
     versions = [hourly(seed=seed) for seed in (1, 2, 3)]
     for data in versions:
