@@ -12,7 +12,6 @@ import boto3
 import duckdb
 import pytest
 
-from infra.specs import SCHEDULES, Schedule
 from rallyuxr.local import Deployment, Endpoint
 from rallyuxr.models.aggregate import AggregateBook
 from rallyuxr.models.order import Merchant, Order
@@ -28,6 +27,7 @@ from tests.cloud.order_samples import bare_shops, new_merchant
 
 DAY = date(2025, 3, 31)
 PATIENCE_SECONDS = 180
+PROMISED_SECONDS = 75  # a minute, and the stream's and the write's own time on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -185,12 +185,11 @@ def write_deployed() -> None:
 
 
 @pytest.mark.slow
-def test_files_become_current_by_themselves(deployed: Deployment) -> None:
-    assert Schedule("parquetWriter", "rate(1 minute)") in SCHEDULES
+def test_files_are_current_within_a_minute_by_themselves(deployed: Deployment) -> None:
     live = connect(actor="tests")
     merchant = new_merchant(live)
     place_orders(live, [sold(merchant, 1)])
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + PROMISED_SECONDS
     folder = lake(live, deployed.endpoint) / "daily" / f"merchant={merchant.merchant_id}"
     while not folder.exists():
         assert time.monotonic() < deadline

@@ -32,6 +32,7 @@ from rallyuxr.services.results import load_results, publish_results
 from tests.cloud.spine_samples import METRICS, hourly, plan, price, raw_items
 
 PATIENCE_SECONDS = 180
+PROMISED_SECONDS = 30
 PREFIX = "data#000002-0000000000-copy"
 QUARTERS = {
     "Q42010": date(2010, 10, 1),
@@ -130,17 +131,21 @@ def test_real_people_by_state_and_quarter_become_an_effect(ctx: Context) -> None
     assert result.estimate.estimate == pytest.approx(-0.0224590, abs=5e-8)  # the published two-way estimate
 
 
-def test_ten_simulated_metrics_arrive_and_are_analysed(ctx: Context) -> None:
+def test_ten_simulated_metrics_arrive_and_are_analysed_within_seconds(ctx: Context) -> None:
     truth = {metric_id: 0.002 * number for number, metric_id in enumerate(METRICS)}
     metrics = {
         name: SimulatedMetric(baseline=0.03, effect=effect, kind="proportion") for name, effect in truth.items()
     }
+    began = time.monotonic()
     experiment = create_experiment(
         ctx, plan(metrics=METRICS, data_source="simulator", simulation=SimulationPlan(seed=3, metrics=metrics))
     )
+    wait_for(lambda: current_analysis(ctx, experiment.id))
+    took = time.monotonic() - began
     analysis = analysed(ctx, experiment)
     assert {name: result.true_effect for name, result in analysis.did_results.items()} == pytest.approx(truth)
     assert analysis.data_source == "simulator"
+    assert took < PROMISED_SECONDS
     assert [step.name for step in pipeline_progress(ctx, experiment.id).steps if step.at] == [
         "saved",
         "data",
