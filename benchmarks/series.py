@@ -12,6 +12,7 @@ that does too. Their event studies run on hours with a dummy per day, which is w
 summed up first, with the effects of the days after the start only and no band.
 
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.series             # some minutes
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.series --short     # four weeks against statsmodels' arrays alone
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.series --slow      # and a year with every peer
 """
 
@@ -360,8 +361,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--slow", action="store_true", help="a year with every peer; takes minutes")
+    parser.add_argument("--short", action="store_true", help="four weeks against statsmodels' arrays alone")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.short:
+        print(table([672], [compare(simulate(14, 14), OURS[:1] + PEERS[:2], options.rounds)]))
+        return
     sizes, measured = [], []
     for days_before, days_after, peers, rounds in (
         (14, 14, PEERS, options.rounds),
