@@ -20,9 +20,10 @@ ROWS = {
 }
 """What a row of each shape is."""
 SIGNS = {".": "a point", ",": "a comma"}
+ARMS = ("treatment", "control")
 FORMS = (
-    "CSV, Parquet or JSON: rows of timestamp, metric, arm, value and sample_size; the API's own record; or one row "
-    "per unit and period with unit, period, treated and outcome."
+    "CSV, Parquet or JSON: rows of timestamp, metric, arm, value and sample_size, or with values and sizes of both "
+    "arms; the API's own record; or one row per unit and period with unit, period, treated and outcome."
 )
 PROBLEMS_SHOWN = 50
 
@@ -79,9 +80,19 @@ def _fields() -> list[str]:
     return [name for name in (*shape.required, *shape.optional) if name != "data_source"]
 
 
+def _names() -> dict[str, str]:
+    """Arm → what the file calls it, as typed."""
+    return {arm: name for arm in ARMS if (name := value(f"name of {arm}", "").strip())}
+
+
 def _arms() -> dict[str, str]:
-    """The file's own names of the arms."""
-    return {name: arm for arm in ("treatment", "control") if (name := value(f"name of {arm}", "").strip())}
+    """The file's own names of the arms; none where both have the same, which tells nothing."""
+    return {} if _one_name() else {name: arm for arm, name in _names().items()}
+
+
+def _one_name() -> bool:
+    names = [name.lower() for name in _names().values()]
+    return len(set(names)) < len(names)
 
 
 def _understood(found: Upload) -> None:
@@ -102,7 +113,7 @@ def _reading(found: Upload) -> None:
     """What the file's names and numbers do not tell."""
     st.session_state.setdefault(key("rows"), found.shape or "long")
     st.session_state.setdefault(key("decimal sign"), ".")
-    touched = bool(_mapping() or _arms()) or value("decimal sign") != "."
+    touched = bool(_mapping() or _names()) or value("decimal sign") != "."
     # as long as a hand is at work here, the fields stay where they are
     with st.expander("Columns", expanded=found.shape is None or touched, icon=":material/view_column:"):
         st.segmented_control(
@@ -133,13 +144,18 @@ def _reading(found: Upload) -> None:
             persist_state="session",
             required=True,
         )
-        for arm, place in zip(("treatment", "control"), names, strict=True):
+        for arm, place in zip(ARMS, names, strict=True):
             place.text_input(
                 f"The file calls {arm}",
                 key=key(f"name of {arm}"),
                 persist_state="session",
                 placeholder="only if it has a name of its own",
                 disabled=value("rows") == "wide",
+            )
+        if _one_name():
+            st.error(
+                f"The file calls both arms {f.plain(_names()['control'])}: give each its own name, or neither one.",
+                icon=":material/error:",
             )
 
 

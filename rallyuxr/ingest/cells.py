@@ -97,7 +97,7 @@ def _parse_each(
         value = _number(text, decimal)
         if value is None:
             unreadable[position] = True
-            _report(table, position, name, text, log)
+            _report(table, position, name, text, log, decimal)
         else:
             values[position] = value
     return Numbers(values, unreadable)
@@ -113,8 +113,13 @@ def _number(text: str, decimal: Literal[".", ","]) -> float | None:
     return value if np.isfinite(value) and "_" not in text else None
 
 
-def _report(table: Table, position: int, column: str, text: str, log: ProblemLog) -> None:
-    message, remedy = _doubt(text)
+def _report(
+    table: Table, position: int, column: str, text: str, log: ProblemLog, decimal: Literal[".", ","] = "."
+) -> None:
+    if decimal == "," and _number(text, ".") is not None:
+        message, remedy = "A point stands where a decimal comma is needed.", "Say that the decimal is a point."
+    else:
+        message, remedy = _doubt(text)
     log.add(message, remedy, row=int(table.rows[position]), column=column, value=text)
 
 

@@ -402,6 +402,17 @@ def test_a_flood_of_one_problem_is_counted_and_hides_no_other() -> None:
     assert upload.problems[-1].column == "timestamp"
 
 
+def test_decimal_points_where_commas_were_announced_are_refused():
+    text = "timestamp;metric;arm;value;sample_size\n2025-01-01T00:00Z;rate;treatment;0.031;500\n"
+    upload = inspect_results(text.encode(), ReadOptions(decimal=","))
+    (found,) = [one for one in upload.problems if one.column == "value"]
+    assert (found.row, found.value) == (2, "0.031")
+    assert (found.message, found.remedy) == (
+        "A point stands where a decimal comma is needed.",
+        "Say that the decimal is a point.",
+    )
+
+
 def test_a_file_that_is_wrong_everywhere_is_refused_quickly() -> None:
     rows = "".join(f"=unit{number},day {number},{number % 2},oops\n" for number in range(100_000))
     begin = time.process_time()
